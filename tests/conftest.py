@@ -1,0 +1,37 @@
+"""Fixtures that all tests may use."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from satcard.satcard import VirtualCards
+
+# A shell's background job begins with Ctrl-C ignored, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def make_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., VirtualCards]:
+    """Makes virtual cards of any kind, visible to this process and its children."""
+
+    def make(**abilities: Any) -> VirtualCards:
+        cards = VirtualCards(tmp_path / "cards", **abilities)
+        for name, value in cards.env().items():
+            monkeypatch.setenv(name, value)
+        return cards
+
+    return make
+
+
+@pytest.fixture
+def cards(make_cards: Callable[..., VirtualCards]) -> VirtualCards:
+    """A 16 kHz mono microphone and a 48 kHz mono speaker."""
+    return make_cards()

@@ -1,0 +1,189 @@
+"""scripts/setup and its companions, run for real in a small project of their own: no network, no Debian packages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = [*sorted((ROOT / "scripts").iterdir()), ROOT / ".ci" / "run"]
+
+# Stands for this project: nothing to download, and it builds itself without setuptools.
+PROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "satellite"
+version = "1"
+optional-dependencies = { dev = [] }
+"""
+BACKEND = """
+import zipfile
+
+FILES = {
+    "small.py": "import sys\\ndef main(): print('satellite', *sys.argv[1:])\\n",
+    "satellite-1.dist-info/METADATA": "Metadata-Version: 2.1\\nName: satellite\\nVersion: 1\\nProvides-Extra: dev\\n",
+    "satellite-1.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    "satellite-1.dist-info/entry_points.txt": "[console_scripts]\\nsatellite = small:main\\n",
+    "satellite-1.dist-info/RECORD": "",
+}
+
+def build_editable(folder, settings=None, metadata=None):
+    with zipfile.ZipFile(f"{folder}/satellite-1-py3-none-any.whl", "w") as wheel:
+        for name, text in FILES.items():
+            wheel.writestr(name, text)
+    return "satellite-1-py3-none-any.whl"
+"""
+
+
+class Clone:
+    """A folder with our scripts in it, and programs that stand before the system's on PATH."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "a clone"
+        self.programs = folder / "programs"
+        self.calls = folder / "calls"
+        self.programs.mkdir()
+        shutil.copytree(ROOT / "scripts", self.folder / "scripts")
+        shutil.copytree(ROOT / "firmware-config", self.folder / "firmware-config")
+        (self.folder / "pyproject.toml").write_text(PROJECT)
+        (self.folder / "backend.py").write_text(BACKEND)
+        self.program("apt-get", f'echo "apt-get $*" >>"{self.calls}"')
+        self.program("sudo", "exit 1")
+        self.installed("gcc", "libc6-dev", "libasound2-dev")
+
+    def program(self, name: str, text: str) -> Path:
+        path = self.programs / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        return path
+
+    def installed(self, *packages: str) -> None:
+        self.program("dpkg-query", "".join(f"echo installed {package}\n" for package in packages))
+
+    def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+        clean["PATH"] = f"{self.programs}:{os.environ['PATH']}"
+        offline = {"PYTHON": sys.executable, "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+        return subprocess.run(
+            [self.folder / "scripts" / script, *arguments],
+            cwd="/",
+            env=clean | offline | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return Clone(tmp_path)
+
+
+def test_setup_recovers_from_an_interruption_is_quick_when_done_and_takes_up_what_changed(clone: Clone) -> None:
+    (clone.folder / "backend.py").write_text("raise KeyboardInterrupt")
+    assert clone.run("setup").returncode != 0
+    (clone.folder / "backend.py").write_text(BACKEND)
+
+    whole = clone.run("setup")
+    assert whole.returncode == 0, whole.stderr
+    assert "making the Python environment" in whole.stderr, "half an environment is not built upon"
+    assert "installing Python packages" in whole.stderr
+    assert whole.stderr.endswith("satellite --fetch-models\n")
+    assert whole.stdout == ""
+
+    began = time.monotonic()
+    again = clone.run("setup")
+    assert (again.returncode, again.stderr) == (0, "satellite --fetch-models\n")
+    assert time.monotonic() - began < 1.0
+
+    (clone.folder / "pyproject.toml").write_text(f"{PROJECT}# changed\n")
+    changed = clone.run("setup", "dev")
+    assert "making the Python environment" not in changed.stderr
+    assert "installing Python packages" in changed.stderr
+    assert clone.run("setup").stderr == "satellite --fetch-models\n", "an extra that is there does no harm"
+
+    run = clone.run("run", "--demo", "two words")
+    assert (run.returncode, run.stdout) == (0, "satellite --demo two words\n")
+    fetch = clone.run("fetch-models", "alexa")
+    assert (fetch.returncode, fetch.stdout) == (0, "satellite --fetch-models alexa\n")
+    assert not clone.calls.exists(), "apt-get had nothing to do"
+
+
+def one_line(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_a_32_bit_system_is_refused_in_one_line(clone: Clone) -> None:
+    clone.program("getconf", "echo 32")
+    assert "satellite needs a 64-bit system" in one_line(clone.run("setup"))
+
+
+@pytest.mark.parametrize("identity", ["3.10 64-bit", "3.14 64-bit", "3.11 32-bit"])
+def test_another_python_is_refused_in_one_line_and_nothing_is_installed(clone: Clone, identity: str) -> None:
+    clone.installed()
+    python = clone.program("python", f"echo {identity} /usr")
+    line = one_line(clone.run("setup", PYTHON=str(python)))
+    assert line == f"setup: satellite needs Python 3.11, 3.12 or 3.13, 64-bit; {python} is {identity}"
+    assert not clone.calls.exists()
+
+
+def test_a_python_that_does_not_run_is_refused_in_one_line(clone: Clone) -> None:
+    assert one_line(clone.run("setup", PYTHON="/nowhere/python")).endswith("; /nowhere/python does not run")
+
+
+def test_missing_packages_are_named_where_they_may_not_be_installed(clone: Clone) -> None:
+    clone.program("id", "echo 1000")
+    clone.installed("gcc", "libc6-dev")
+    line = one_line(clone.run("setup"))
+    assert line == "setup: these Debian packages are missing; as root run: apt-get install libasound2-dev"
+
+
+def test_missing_packages_are_installed_without_questions(clone: Clone) -> None:
+    clone.program("id", "echo 0")
+    clone.program("apt-get", f'echo "$DEBIAN_FRONTEND $*" >>"{clone.calls}"; exit 1')
+    clone.installed("gcc")
+    result = clone.run("setup")
+    assert result.returncode == 1
+    assert "apt-get could not install all of: libc6-dev libasound2-dev" in result.stderr
+    calls = clone.calls.read_text().splitlines()
+    assert all(call.startswith("noninteractive -q -y ") for call in calls)
+    assert [call.split("--no-install-recommends ")[1] for call in calls] == [
+        "-s install libc6-dev libasound2-dev",
+        "update",
+        "install libc6-dev libasound2-dev",
+        "update",
+        "install libc6-dev libasound2-dev",
+    ]
+
+
+def test_packages_for_the_tests_are_asked_for_by_the_tests_only(clone: Clone) -> None:
+    clone.program("id", "echo 1000")
+    line = one_line(clone.run("setup", "test"))
+    assert "alsa-utils" in line
+    assert "sox" in line
+    assert "gcc" not in line
+    assert "python3" not in line, "the Python in use is complete"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_are_plain_shell(script: Path) -> None:
+    assert script.read_text().startswith("#!/bin/sh\n")
+    assert os.access(script, os.X_OK)
+    found = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+    assert found.stdout == ""
+
+
+def test_models_are_not_fetched_before_there_is_an_environment(clone: Clone) -> None:
+    assert one_line(clone.run("fetch-models")).startswith("run scripts/setup first")
