@@ -1,0 +1,3 @@
+"""Satellite: the ears and voice of Home Assistant."""
+
+__version__ = "0.1.0"

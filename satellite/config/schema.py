@@ -1,0 +1,176 @@
+"""What can be set: one frozen dataclass for each table of the file.
+
+What each setting means, its range and its default stand once, here; the example file and the error messages are made
+from it. Whether a model or a device exists is not known here: that is the app's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any
+
+DEFAULT_PORT = 10_700
+
+
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    filled: bool = False,
+) -> Any:
+    """A dataclass field that knows its own documentation, range and choices; `filled`: the empty text is refused."""
+    limits = {"low": low, "high": high, "choices": choices, "filled": filled}
+    return field(default=default, metadata={"doc": doc, **limits})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """[satellite]: what Home Assistant calls this device."""
+
+    name: str = setting("", "Name shown in Home Assistant; empty: the host's name.")
+    area: str = setting("", "Suggested area (room); empty: none.")
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneConfig:
+    """[microphone]: where sound comes from."""
+
+    device: str = setting(
+        "default",
+        "ALSA PCM name, card id, index or part of the name (satellite --list-devices); or command:PROGRAM ARGS (raw "
+        "PCM on its standard output); or wav:FILE.",
+        filled=True,
+    )
+    rate_hz: int = setting(16_000, "Rate asked for; what the card cannot do is converted.", low=8_000, high=192_000)
+    channels: int = setting(1, "Channels asked for.", low=1, high=32)
+    channel: int = setting(-1, "Which channel to hear, from 0; -1: the mean of all.", low=-1, high=31)
+    gain_db: float = setting(0.0, "Software gain on what is sent to Home Assistant.", low=-40.0, high=40.0)
+    period_ms: float = setting(16.0, "ALSA period.", low=5.0, high=200.0)
+    buffer_ms: float = setting(500.0, "ALSA buffer asked for.", low=50.0, high=5_000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerConfig:
+    """[speaker]: where sound goes to."""
+
+    device: str = setting(
+        "default",
+        "As for the microphone: ALSA name, card id, index or part of the name; command:PROGRAM ARGS (raw PCM on its "
+        "standard input); wav:FILE; or none.",
+        filled=True,
+    )
+    rate_hz: int = setting(48_000, "Rate asked for; what the card has is used.", low=8_000, high=192_000)
+    channels: int = setting(1, "Channels asked for.", low=1, high=8)
+    volume: int = setting(100, "Master volume in percent; changed at run time by --set volume=N.", low=0, high=100)
+    period_ms: float = setting(20.0, "ALSA period.", low=5.0, high=200.0)
+    buffer_ms: float = setting(100.0, "ALSA buffer asked for.", low=20.0, high=2_000.0)
+    idle_s: float = setting(10.0, "The card rests after so much silence.", low=0.0, high=86_400.0)
+    release: bool = setting(False, "Close the card when it rests, so that other programs can use it.")
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWordConfig:
+    """[[wake_word]]: what it listens for, one such table for each wake word."""
+
+    model: str = setting(
+        "hey_jarvis", "Name from models/manifest.toml, or the path of an own openWakeWord .onnx file.", filled=True
+    )
+    threshold: float = setting(0.5, "Score at which it counts as heard.", low=0.01, high=1.0)
+    phrase: str = setting("", "What Home Assistant is told was said; empty: the manifest's phrase.")
+    refractory_s: float = setting(
+        2.0,
+        "Deaf to this word so long after hearing it; Home Assistant refuses repeats within 2 s.",
+        low=2.0,
+        high=60.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CommandConfig:
+    """[command]: what is streamed after the wake word, and when it is over."""
+
+    end_of_speech: str = setting(
+        "local",
+        "Who finds the end of the command: this device (local), or Home Assistant (server) with this device as backup.",
+        choices=("local", "server"),
+    )
+    vad_threshold: float = setting(0.5, "Speech probability from which sound counts as speech.", low=0.05, high=0.95)
+    min_speech_ms: float = setting(120.0, "Speech shorter than this is not a command.", low=30.0, high=5_000.0)
+    end_silence_ms: float = setting(600.0, "Silence that ends the command.", low=100.0, high=5_000.0)
+    no_speech_s: float = setting(5.0, "Give up when nothing is said for so long.", low=1.0, high=30.0)
+    max_s: float = setting(30.0, "Longest command.", low=2.0, high=60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """[server]: who may connect, and where."""
+
+    host: str = setting("", "Address to listen on; empty: all, IPv4 and IPv6.")
+    port: int = setting(DEFAULT_PORT, "TCP port; 0 lets the system choose.", low=0, high=65_535)
+    allow: tuple[str, ...] = setting(
+        (),
+        "Addresses and networks that may connect; empty: this machine, private networks, those on its own interfaces.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryConfig:
+    """[discovery]: how Home Assistant finds this device."""
+
+    enabled: bool = setting(True, "Announce this device on the local network by mDNS.")
+
+
+@dataclass(frozen=True, slots=True)
+class SoundsConfig:
+    """[sounds]: each is "default", "off", or the path of a WAV file."""
+
+    awake: str = setting("off", "Played when Home Assistant begins to listen.", filled=True)
+    done: str = setting("off", "Played when the command has been heard to its end.", filled=True)
+    error: str = setting("default", "Played when Home Assistant reports an error.", filled=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """[log]: what the satellite writes about itself."""
+
+    level: str = setting("info", "Least severe level shown.", choices=("debug", "info", "warning", "error"))
+
+
+@dataclass(frozen=True, slots=True)
+class PathsConfig:
+    """[paths]: empty means the usual place (XDG for a user, /var/lib/satellite and /run/satellite for the service)."""
+
+    state: str = setting("", "Folder for what must survive a restart: identity, volume, mute.")
+    models: str = setting("", "Folder of the model files.")
+    control: str = setting("", "Unix socket for --status and --set.")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything. The field names are the tables of the file."""
+
+    satellite: Identity = field(default_factory=Identity)
+    microphone: MicrophoneConfig = field(default_factory=MicrophoneConfig)
+    speaker: SpeakerConfig = field(default_factory=SpeakerConfig)
+    wake_word: tuple[WakeWordConfig, ...] = (WakeWordConfig(),)
+    command: CommandConfig = field(default_factory=CommandConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
+    discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)
+    sounds: SoundsConfig = field(default_factory=SoundsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+
+
+def tables() -> Mapping[str, type]:
+    """Table name to its dataclass, in the order of the file; [[wake_word]] among them."""
+    named: dict[str, Any] = {entry.name: entry.default_factory for entry in fields(Config)}
+    return {name: WakeWordConfig if table is MISSING else table for name, table in named.items()}
+
+
+def settings(table: type) -> Mapping[str, Field[Any]]:
+    """Setting name to its field, for one of the tables."""
+    return {entry.name: entry for entry in fields(table)}

@@ -1,0 +1,400 @@
+"""What happened (events), what to do about it (effects), what the server is told (messages).
+
+Events come from the listener, the network, playback and control; the session answers them with effects; the app
+performs the effects. All are frozen values: nothing in here does anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command being streamed.
+
+    Attributes:
+        turn: number of the conversation turn; the listener's speech events carry it back.
+        wake_at: sample index of the end of the hop that fired, or None when listening began without a wake word.
+    """
+
+    turn: int
+    wake_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """All that the capture thread is told. Latest wins; read once per frame.
+
+    Attributes:
+        command: stream this command; None waits for a wake word.
+        muted: the microphone is replaced by silence before anything hears it.
+        thresholds: wake word model name to its threshold, where it differs from the configuration.
+    """
+
+    command: Command | None = None
+    muted: bool = False
+    thresholds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+# --- events from the listener and the devices -----------------------------------------------------------------------
+
+
+class EndReason(StrEnum):
+    """Why a command ended."""
+
+    SILENCE = "silence"
+    TOO_LONG = "too long"
+    NO_SPEECH = "no speech"
+    STALLED = "stalled"
+    FLUSHED = "end of input"
+
+
+@dataclass(frozen=True, slots=True)
+class WakeDetected:
+    """A wake word was heard. `at`: sample index of the end of the hop that fired. `floor_dbfs`: noise floor then."""
+
+    model: str
+    phrase: str
+    score: float
+    at: int
+    floor_dbfs: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The command's speech began at sample `at`."""
+
+    turn: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechAudio:
+    """Sound of the command, gap-free. `pcm`: WIRE_FORMAT; `start`: index of its first sample."""
+
+    turn: int
+    start: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The command's speech is over, decided at sample `at`. Audio goes on until told otherwise."""
+
+    turn: int
+    at: int
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLost:
+    """`count` samples (an estimate by the clock) are missing at `at`; zeros stand in their place."""
+
+    at: int
+    count: int
+    cause: str
+
+
+class Device(StrEnum):
+    """Which device."""
+
+    MICROPHONE = "microphone"
+    SPEAKER = "speaker"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFailed:
+    """A device was lost, or cannot be opened. Sent once per loss."""
+
+    device: Device
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReady:
+    """A device is open (again). `text` says what was opened, for the log."""
+
+    device: Device
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneEnded:
+    """A microphone that is a file came to its end; every sample of it was heard."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackFinished:
+    """The last sample of `source` has left the speaker, or `failed`: it will never be heard."""
+
+    source: int
+    failed: bool = False
+
+
+# --- events from the server -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConnected:
+    """A peer asked us to be its satellite (run-satellite); from now on it is the server."""
+
+    connection: int
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLost:
+    """The server's connection is over."""
+
+    connection: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPaused:
+    """The server muted us; it reads no more until it connects anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribing:
+    """The server accepted the run and is listening."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStarted:
+    """The server's own detector heard speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStopped:
+    """The server's own detector found the end of speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptReceived:
+    """What the server understood."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerText:
+    """The text of the answer about to be spoken."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStarted:
+    """Sound from the server begins: an answer or an announcement."""
+
+    rate_hz: int
+    channels: int
+    width_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnswerAudio:
+    """Sound from the server, in the format of its AnswerStarted."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnded:
+    """The sound from the server is complete; exactly one Played is owed for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFailed:
+    """The server's pipeline failed; no transcript and no speech follow."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerChanged:
+    """`kind`: started, updated, cancelled, finished. `data`: as received."""
+
+    kind: str
+    id: str
+    data: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+# --- events from people and from time -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MuteChanged:
+    """The owner muted or unmuted the microphone."""
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRequested:
+    """Listen now, without a wake word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The session's deadline has come."""
+
+
+Event: TypeAlias = (
+    WakeDetected
+    | SpeechStarted
+    | SpeechAudio
+    | SpeechEnded
+    | AudioLost
+    | DeviceFailed
+    | DeviceReady
+    | MicrophoneEnded
+    | PlaybackFinished
+    | ServerConnected
+    | ServerLost
+    | ServerPaused
+    | Transcribing
+    | VoiceStarted
+    | VoiceStopped
+    | TranscriptReceived
+    | AnswerText
+    | AnswerStarted
+    | AnswerAudio
+    | AnswerEnded
+    | PipelineFailed
+    | TimerChanged
+    | MuteChanged
+    | ListenRequested
+    | Tick
+)
+
+FROM_SERVER = (
+    ServerPaused
+    | Transcribing
+    | VoiceStarted
+    | VoiceStopped
+    | TranscriptReceived
+    | AnswerText
+    | AnswerStarted
+    | AnswerAudio
+    | AnswerEnded
+    | PipelineFailed
+    | TimerChanged
+)
+
+# --- messages: what the server is told ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """The wake word `name` (the model's name in our info) was heard. Sent before RunPipeline."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunPipeline:
+    """Please transcribe what follows and answer with speech."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MicAudio:
+    """Sound of the command, WIRE_FORMAT."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MicStop:
+    """The command is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The last sample of what you sent has left the speaker."""
+
+
+Message: TypeAlias = Detection | RunPipeline | MicAudio | MicStop | Played
+
+# --- effects: what the session wants done ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TellServer:
+    """Queue this message for the server, in order."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class StartStream:
+    """Send the synthetic lead-in (quiet noise at `floor_dbfs`) as the first sound of the stream."""
+
+    turn: int
+    floor_dbfs: float
+
+
+@dataclass(frozen=True, slots=True)
+class DropServer:
+    """Close the server's connection: it is dead or disobedient."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenFor:
+    """Tell the listener what to do from now on."""
+
+    command: Command | None
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlayCue:
+    """Play one of our own sounds: awake, done, error."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayStart:
+    """Begin to play a sound from the server; its samples follow."""
+
+    source: int
+    rate_hz: int
+    channels: int
+    width_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlayAudio:
+    """More samples of `source`."""
+
+    source: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PlayEnd:
+    """No more samples of `source` will come; PlaybackFinished is owed for it."""
+
+    source: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayback:
+    """Silence the speaker now; nothing that was queued is played, no PlaybackFinished follows."""
+
+
+Effect: TypeAlias = (
+    TellServer | StartStream | DropServer | ListenFor | PlayCue | PlayStart | PlayAudio | PlayEnd | StopPlayback
+)

@@ -1,0 +1,89 @@
+"""The seams between the centre and the world: what a microphone and a speaker must be able to do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from satellite.core.audio import AudioFormat
+
+
+class Captured(NamedTuple):
+    """What one read gave.
+
+    Attributes:
+        pcm: whole sample frames in the source's format, any number of them; empty when nothing is there yet.
+        overrun: sound was lost before `pcm`; how much is not known.
+    """
+
+    pcm: bytes
+    overrun: bool = False
+
+
+class Source(Protocol):
+    """An open microphone. Used and closed by the thread that opened it."""
+
+    @property
+    def format(self) -> AudioFormat:
+        """What it really delivers, whatever was asked."""
+
+    @property
+    def period_s(self) -> float:
+        """How long it takes to deliver one period; the capture thread waits half of it between empty reads."""
+
+    @property
+    def description(self) -> str:
+        """For the log: the device and what it granted."""
+
+    def read(self) -> Captured:
+        """What has come since the last read; never waits.
+
+        Raises:
+            DeviceLost: it failed or went away; close it.
+            EOFError: a finite source is exhausted.
+        """
+
+    def close(self) -> None:
+        """Let go of the device. Twice is harmless."""
+
+
+class Sink(Protocol):
+    """An open speaker. Used and closed by the thread that opened it."""
+
+    @property
+    def format(self) -> AudioFormat:
+        """What it plays; 16-bit."""
+
+    @property
+    def period_frames(self) -> int:
+        """Best size of one write, in frames."""
+
+    @property
+    def description(self) -> str:
+        """For the log: the device and what it granted."""
+
+    @property
+    def underruns(self) -> int:
+        """How often it ran dry."""
+
+    def write(self, pcm: bytes) -> None:
+        """Queue whole frames, waiting until there is room. After an underrun the same bytes are written again.
+
+        Raises:
+            DeviceLost: it failed or went away; close it.
+        """
+
+    def queued_frames(self) -> int:
+        """How many frames that were written have not been heard yet.
+
+        Raises:
+            DeviceLost: it failed or went away; close it.
+        """
+
+    def drop(self) -> None:
+        """Be silent now: what is queued is thrown away; the next write plays at once."""
+
+    def drain(self) -> None:
+        """Wait until all that was written has been heard, then rest; the next write starts anew."""
+
+    def close(self) -> None:
+        """Let go of the device without waiting. Twice is harmless."""
