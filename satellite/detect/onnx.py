@@ -1,0 +1,89 @@
+"""The one way to open and run an ONNX graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy.typing as npt
+import onnxruntime
+
+from satellite.core.errors import ModelDamaged, ModelNotFound
+
+Shape: TypeAlias = tuple[int, ...]
+ANY = -1
+_ERROR = 3
+
+
+class Session:
+    """An open graph.
+
+    Attributes:
+        path: its file.
+        inputs: name to shape; ANY is a free dimension.
+    """
+
+    def __init__(self, path: Path, session: Any) -> None:
+        self.path = path
+        self.inputs: Mapping[str, Shape] = {given.name: _shape(given.shape) for given in session.get_inputs()}
+        self._session = session
+
+    def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """The graph's outputs, in its order, for arrays by input name.
+
+        Raises:
+            ModelDamaged: the graph cannot be computed for them.
+        """
+        try:
+            outputs: list[npt.NDArray[Any]] = self._session.run(None, feeds)
+        except Exception as error:  # onnxruntime's errors have no common base
+            raise ModelDamaged(f"model {self.path} fails: {_line(error)}") from error
+        return outputs
+
+
+def open_session(path: Path, inputs: Mapping[str, Shape] | None = None) -> Session:
+    """Open a graph for one thread.
+
+    Args:
+        path: the .onnx file.
+        inputs: name to shape that it must have, ANY for a free dimension; None leaves the check to the caller.
+
+    Raises:
+        ModelNotFound: no such file.
+        ModelDamaged: not a graph, or not with these inputs.
+    """
+    if not path.is_file():
+        raise ModelNotFound(f"there is no model file {path}")
+    try:
+        session = Session(path, onnxruntime.InferenceSession(str(path), _options(), ["CPUExecutionProvider"]))
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise ModelDamaged(f"model {path} is no ONNX graph that can be run: {_line(error)}") from error
+    if inputs is not None and session.inputs != dict(inputs):
+        raise ModelDamaged(f"model {path} takes {told(session.inputs)} instead of {told(inputs)}")
+    return session
+
+
+def told(inputs: Mapping[str, Shape]) -> str:
+    """Inputs in words."""
+    return ", ".join(
+        f"{name} ({', '.join('?' if size == ANY else str(size) for size in shape)})" for name, shape in inputs.items()
+    )
+
+
+def _options() -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    # These graphs take a millisecond: more threads cost more than they bring, and a spinning one takes a whole core.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = _ERROR
+    return options
+
+
+def _shape(dimensions: list[Any]) -> Shape:
+    return tuple(size if isinstance(size, int) else ANY for size in dimensions)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

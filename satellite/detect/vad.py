@@ -1,0 +1,81 @@
+"""Is this speech? Silero's voice activity detector."""
+
+from __future__ import annotations
+
+import wave
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from satellite.core.audio import Float32, Int16, samples_of
+from satellite.core.errors import ModelDamaged
+from satellite.detect.onnx import ANY, Shape, open_session
+
+WINDOW_SAMPLES = 512
+# A window is heard together with the end of the one before. Without it the graph does not fail: it answers about 0.
+_CONTEXT_SAMPLES = 64
+_STATE: Shape = (2, 1, 128)
+_SPEECH = "data/demo.wav"
+_SPEECH_S = 1.2
+
+
+class Silero:
+    """Silero VAD for 16 kHz, version 5 or 6; both are run alike, version 4 is refused.
+
+    Args:
+        path: the .onnx file.
+
+    Raises:
+        ModelNotFound: no such file.
+        ModelDamaged: not such a graph.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._session = open_session(path, {"input": (ANY, ANY), "state": (2, ANY, 128), "sr": ()})
+        self._rate_hz = np.array(16_000, np.int64)
+        self._sound = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
+        self._state: Float32 = np.zeros(_STATE, np.float32)
+
+    def process(self, window: Int16 | Float32) -> float:
+        """Probability, 0 to 1, that the next 512 samples, int16 or float32 in [-1, 1), hold speech."""
+        sound = self._sound
+        sound[0, :_CONTEXT_SAMPLES] = sound[0, WINDOW_SAMPLES:]
+        if window.dtype == np.int16:
+            np.multiply(window, np.float32(1 / 32768), out=sound[0, _CONTEXT_SAMPLES:])
+        else:
+            sound[0, _CONTEXT_SAMPLES:] = window
+        probability, self._state = self._session.run({"input": sound, "state": self._state, "sr": self._rate_hz})
+        return float(probability.item())
+
+    def reset(self) -> None:
+        """Forget everything, the context too."""
+        self._sound[:] = 0
+        self._state = np.zeros(_STATE, np.float32)
+
+    def self_check(self) -> None:
+        """See that speech and silence are told apart. Forgets what was heard.
+
+        Raises:
+            ModelDamaged: they are not.
+        """
+        speech = self._highest(_bundled_speech())
+        silence = self._highest(np.zeros(8 * WINDOW_SAMPLES, np.int16))
+        if speech < 0.5 or silence >= 0.5:
+            raise ModelDamaged(
+                f"model {self._session.path} takes speech for {speech:.2f} and silence for {silence:.2f}; "
+                "run: satellite --fetch-models"
+            )
+
+    def _highest(self, samples: Int16) -> float:
+        self.reset()
+        begins = range(0, len(samples) - WINDOW_SAMPLES + 1, WINDOW_SAMPLES)
+        highest = max(self.process(samples[begin : begin + WINDOW_SAMPLES]) for begin in begins)
+        self.reset()
+        return highest
+
+
+def _bundled_speech() -> Int16:
+    """The beginning of the demonstration's clip."""
+    with (files("satellite") / _SPEECH).open("rb") as file, wave.open(file) as clip:
+        return samples_of(clip.readframes(round(_SPEECH_S * clip.getframerate())))

@@ -1,0 +1,1 @@
+"""Arithmetic on sound: no device, no clock, no thread."""

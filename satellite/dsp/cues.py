@@ -1,0 +1,51 @@
+"""The satellite's own sounds, made of soft tones: nothing to ship, nothing to license."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from satellite.core.audio import Float32, Int16
+
+CUE_RATE_HZ = 48_000
+
+
+class _Note(NamedTuple):
+    hz: float
+    ms: float
+
+
+# A rising fourth asks, a falling one closes; the error is lower and longer. The awake sound must be over before a
+# person begins to speak, so it has at most 150 ms.
+_CUES = {
+    "awake": (_Note(660, 60), _Note(880, 80)),
+    "done": (_Note(880, 60), _Note(660, 80)),
+    "error": (_Note(330, 140), _Note(247, 220)),
+}
+_PEAK = 0.1
+# Each note swells and fades as half a cosine, so that nothing clicks; a little of the octave takes the whistle away.
+_FADE_MS = 25
+_OCTAVE = 0.2
+
+
+def make_cue(name: str, rate_hz: int = CUE_RATE_HZ) -> Int16:
+    """The sound called "awake", "done" or "error".
+
+    Returns:
+        int16, shape (n,), mono at `rate_hz`, peak about -20 dBFS, beginning and ending in silence.
+    """
+    sound = np.concatenate([_tone(note, rate_hz) for note in _CUES[name]])
+    cue: Int16 = np.rint(sound * (32767 * _PEAK / np.abs(sound).max())).astype(np.int16)
+    return cue
+
+
+def _tone(note: _Note, rate_hz: int) -> Float32:
+    time_s = np.arange(round(rate_hz * note.ms / 1000), dtype=np.float32) / rate_hz
+    left_s = note.ms / 1000 - time_s
+    turn = 2 * np.pi * note.hz * time_s
+    # Above half the rate the octave would fold back.
+    octave = _OCTAVE if 4 * note.hz < rate_hz else 0.0
+    swell = np.sin(np.pi / 2 * np.clip(np.minimum(time_s, left_s) / (_FADE_MS / 1000), 0, 1)) ** 2
+    tone: Float32 = ((np.sin(turn) + octave * np.sin(2 * turn)) * swell).astype(np.float32)
+    return tone

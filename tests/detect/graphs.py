@@ -1,0 +1,49 @@
+"""Writes tiny ONNX graphs: the mean of one float32 input over its last two axes, copied to some outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_FLOAT = 1
+
+
+def write_graph(path: Path, shape: tuple[int, ...], scores: int = 1, input_name: str = "x") -> Path:
+    """A graph that takes `shape`, -1 for a free dimension, and gives (shape[0], 1, 1), or that `scores` times over."""
+    mean = _text(1, input_name) + _text(2, "mean") + _text(4, "ReduceMean") + _message(5, _axes(-2, -1))
+    repeat = b"".join(_text(1, "mean") for _ in range(scores)) + _text(2, "y") + _text(4, "Concat")
+    repeat += _message(5, _text(1, "axis") + _number(3, 1) + _number(20, 2))
+    graph = _message(1, mean) + _message(1, repeat) + _text(2, "tiny")
+    graph += _message(11, _value(input_name, shape)) + _message(12, _value("y", (-1, -1, -1)))
+    path.write_bytes(_number(1, 8) + _message(7, graph) + _message(8, _text(1, "") + _number(2, 13)))
+    return path
+
+
+def _axes(*axes: int) -> bytes:
+    return _text(1, "axes") + b"".join(_number(8, axis) for axis in axes) + _number(20, 7)
+
+
+def _value(name: str, shape: tuple[int, ...]) -> bytes:
+    dimensions = b"".join(_message(1, _text(2, "any") if size < 0 else _number(1, size)) for size in shape)
+    tensor = _number(1, _FLOAT) + _message(2, dimensions)
+    return _text(1, name) + _message(2, _message(1, tensor))
+
+
+def _number(field: int, value: int) -> bytes:
+    return _varint(field << 3) + _varint(value % 2**64)
+
+
+def _text(field: int, value: str) -> bytes:
+    return _message(field, value.encode())
+
+
+def _message(field: int, content: bytes) -> bytes:
+    return _varint(field << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    parts = bytearray()
+    while value > 127:
+        parts.append(value & 127 | 128)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)
