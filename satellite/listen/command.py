@@ -1,0 +1,95 @@
+"""One command, from the wake word's end to where it is told to stop."""
+
+from __future__ import annotations
+
+from satellite.config import CommandConfig
+from satellite.core.audio import samples_in
+from satellite.core.events import Command, EndReason, Event, SpeechAudio
+from satellite.detect.vad import WINDOW_SAMPLES
+from satellite.dsp.gain import Gain
+from satellite.listen.endpoint import VoiceEndpointer
+from satellite.listen.preroll import RingBuffer
+from satellite.listen.speech import SpeechTrack
+from satellite.listen.trigger import Wake
+from satellite.listen.word_end import LOOK_BACK, earliest_end, word_end
+
+# Silero takes the end of a wake word for speech up to 430 ms after its estimated end (386 wakes, 99 % below 400 ms), in
+# 95 % up to 290 ms after the hop that fires: that matters where the end was estimated too early.
+TAIL = samples_in(450)
+TAIL_AFTER_HOP = samples_in(300)
+
+
+class CommandStream:
+    """Reads a command out of the ring: its sound without a gap, and where its speech begins and ends.
+
+    It may be made late: the ring still holds what was said since the wake word. What it says does not depend on when.
+
+    Args:
+        command: whose it is.
+        wake: the wake word that it follows; None: its sound begins at `begin`.
+        begin: sample from which time-outs count: the end of the hop that fired, or now.
+        window: sample at or before `begin` with which the first window of speech detection begins.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        wake: Wake | None,
+        begin: int,
+        window: int,
+        *,
+        config: CommandConfig,
+        ring: RingBuffer,
+        speech: SpeechTrack,
+        gain: Gain,
+    ) -> None:
+        self.command = command
+        self._undecided = wake
+        self._sent_to = earliest_end(wake) if wake else begin
+        self._window = window
+        self._ring = ring
+        self._speech = speech
+        self._endpointer = VoiceEndpointer(config, command.turn, begin)
+        self._gain = gain
+
+    def advance(self) -> list[Event]:
+        """What can be said about the sound that is in the ring by now: its audio first."""
+        if self._undecided:
+            self._look_for_start(self._undecided)
+        return [] if self._undecided else [*self._audio(), *self._judge()]
+
+    def flush(self) -> list[Event]:
+        """The input is over: everything that is left, and the end."""
+        self._undecided = None
+        events = self.advance()
+        if not self._endpointer.ended:
+            events.append(self._endpointer.finish(self._ring.end, EndReason.FLUSHED))
+        return events
+
+    def _look_for_start(self, wake: Wake) -> None:
+        begin = max(wake.at - LOOK_BACK, self._ring.oldest)
+        found = word_end(wake, begin, self._ring.read(begin, self._ring.end))
+        if found is not None:
+            self._undecided = None
+            self._sent_to = found
+            self._endpointer.expect_tail(max(found + TAIL, wake.at + TAIL_AFTER_HOP))
+
+    def _audio(self) -> list[Event]:
+        # What is older than the ring is lost to a command that was asked for too late.
+        begin = max(self._sent_to, self._ring.oldest)
+        samples = self._ring.read(begin, self._ring.end)
+        self._sent_to = self._ring.end
+        if not len(samples):
+            return []
+        return [SpeechAudio(self.command.turn, begin, self._gain.process(samples).tobytes())]
+
+    def _judge(self) -> list[Event]:
+        events: list[Event] = []
+        while not self._endpointer.ended and self._window + WINDOW_SAMPLES <= self._ring.end:
+            behind = max(0, self._ring.oldest - self._window)
+            self._window += -(-behind // WINDOW_SAMPLES) * WINDOW_SAMPLES
+            probability = self._speech.process(self._window)
+            self._window += WINDOW_SAMPLES
+            event = self._endpointer.process(self._window, probability)
+            events += [event] if event else []
+        return events

@@ -1,0 +1,79 @@
+"""Where a command begins and ends."""
+
+from __future__ import annotations
+
+from satellite.config import CommandConfig
+from satellite.core.audio import RATE_HZ, samples_in
+from satellite.core.events import EndReason, SpeechEnded, SpeechStarted
+from satellite.detect.vad import WINDOW_SAMPLES
+
+# Once somebody speaks, a window counts as silence only when it is so much less likely to be speech: no end in mid-word.
+HYSTERESIS = 0.15
+
+
+class VoiceEndpointer:
+    """Windows of speech probability in, SpeechStarted and SpeechEnded out, each at most once.
+
+    Args:
+        turn: the events carry it.
+        begin: sample from which time-outs count, and before which no window ends.
+    """
+
+    def __init__(self, config: CommandConfig, turn: int, begin: int) -> None:
+        self._threshold = config.vad_threshold
+        self._turn = turn
+        self._begin = begin
+        self._tail_end: int | None = None
+        self._min_speech = samples_in(config.min_speech_ms)
+        self._end_silence = samples_in(config.end_silence_ms)
+        self._no_speech_at = begin + round(config.no_speech_s * RATE_HZ)
+        self._too_long_at = begin + round(config.max_s * RATE_HZ)
+        self._speech = self._silence = 0
+        self._first = begin
+        self._started = False
+        self.ended = False
+
+    def expect_tail(self, end: int) -> None:
+        """Up to sample `end` a wake word may be taken for speech.
+
+        It is not the command: windows count from the first one that is no speech. When there is none up to there, the
+        command followed the word without a pause, and has begun.
+        """
+        self._tail_end = end
+
+    def process(self, end: int, probability: float) -> SpeechStarted | SpeechEnded | None:
+        """Take the probability of the window of 512 samples that ends at sample `end`; what follows from it."""
+        if self.ended:
+            return None
+        begun = not self._started and self._begins(end, probability)
+        if begun:
+            self._started = True
+            return SpeechStarted(self._turn, self._first)
+        reason = self._reason(end, probability)
+        return None if reason is None else self.finish(end, reason)
+
+    def finish(self, end: int, reason: EndReason) -> SpeechEnded:
+        """The command is over at sample `end`, whatever is said."""
+        self.ended = True
+        return SpeechEnded(self._turn, end, reason)
+
+    def _begins(self, end: int, probability: float) -> bool:
+        if self._tail_end is not None:
+            if probability >= self._threshold:
+                return end > self._tail_end
+            self._tail_end = None
+        if probability >= self._threshold:
+            if not self._speech:
+                self._first = end - WINDOW_SAMPLES
+            self._speech += WINDOW_SAMPLES
+        elif probability < self._threshold - HYSTERESIS:
+            self._speech = 0
+        return self._speech >= self._min_speech
+
+    def _reason(self, end: int, probability: float) -> EndReason | None:
+        if end >= self._too_long_at:
+            return EndReason.TOO_LONG
+        if not self._started:
+            return EndReason.NO_SPEECH if end >= self._no_speech_at and not self._speech else None
+        self._silence = self._silence + WINDOW_SAMPLES if probability < self._threshold - HYSTERESIS else 0
+        return EndReason.SILENCE if self._silence >= self._end_silence else None

@@ -1,0 +1,221 @@
+"""The listener: frames in, events out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from satellite.config import CommandConfig
+from satellite.core.audio import SILENCE_DBFS, Frame, Int16
+from satellite.core.errors import IllegalEvent
+from satellite.core.events import AudioLost, Command, Event, ListenSettings, WakeDetected
+from satellite.detect.vad import WINDOW_SAMPLES, Silero
+from satellite.detect.wakeword import HOP_SAMPLES, Scores, WakeWords
+from satellite.dsp.gain import Gain
+from satellite.dsp.level import rms_dbfs
+from satellite.listen.command import CommandStream
+from satellite.listen.gate import Gate
+from satellite.listen.preroll import RingBuffer
+from satellite.listen.speech import SpeechTrack
+from satellite.listen.trigger import Trigger, Wake, doubt_after
+
+# Hops and windows both begin anew here; a jump by a multiple of it leaves their rhythm as it is.
+_RHYTHM = 2 * HOP_SAMPLES
+# 4.8 s: a command may be asked for so long after its wake word.
+RING_SAMPLES = 30 * _RHYTHM
+# After so many zeros (2.56 s) no model remembers anything: of a longer gap the rest is only counted.
+_GAP_HEARD = 16 * _RHYTHM
+# Several words may fire before the first is answered.
+_WAKES_REMEMBERED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerStatistics:
+    """What was heard.
+
+    Attributes:
+        samples: since the beginning, the lost ones included.
+        gaps, lost_samples: of sound that was missing.
+        hops: of 80 ms that the wake words were looked for in.
+        warm: wake words can be heard.
+        wakes, commands: so far.
+        speech_windows: of 32 ms that speech was looked for in.
+        level_dbfs: of the last 32 ms.
+        floor_dbfs: of the room.
+    """
+
+    samples: int
+    gaps: int
+    lost_samples: int
+    hops: int
+    warm: bool
+    wakes: int
+    commands: int
+    speech_windows: int
+    level_dbfs: float
+    floor_dbfs: float
+
+
+class Listener:
+    """Waits for a wake word; then, told so, streams the command and finds its end. Used by one thread.
+
+    The same sound gives the same events, however it is cut into frames.
+
+    Args:
+        config: when a command begins and ends.
+        wake_words: fresh: it has heard nothing yet.
+        vad: speech detector, used during commands only.
+        gain_db: for the sound of commands only; everything here hears the sound as it came.
+        start: index of the first sample that will be fed.
+    """
+
+    def __init__(
+        self, config: CommandConfig, wake_words: WakeWords, vad: Silero, *, gain_db: float = 0.0, start: int = 0
+    ) -> None:
+        self._config = config
+        self._wake_words = wake_words
+        self._gain = Gain(gain_db)
+        self._start = start
+        self._ring = RingBuffer(RING_SAMPLES, start)
+        self._gate = Gate()
+        self._trigger = Trigger(wake_words.models)
+        self._speech = SpeechTrack(vad, self._ring, self._gate)
+        self._stream: CommandStream | None = None
+        self._recent: deque[Wake] = deque(maxlen=_WAKES_REMEMBERED)
+        self._settings = ListenSettings()
+        self._over = False
+        # Samples that the wake words were spared, in long gaps.
+        self._skipped = 0
+        self._level_dbfs = SILENCE_DBFS
+        self._gaps = self._lost = self._wakes = self._commands = 0
+
+    def feed(self, frame: Frame, settings: ListenSettings, playing: bool) -> list[Event]:
+        """Hear the next frame, of any size; an empty one brings new settings.
+
+        Without `settings.command` it gives WakeDetected. With one, first seen for its turn, it gives SpeechAudio from
+        the estimated end of the wake word (without a wake word: from here) up to now, then for every further frame
+        until the command is taken away, and SpeechStarted and SpeechEnded at most once. The first SpeechAudio may wait
+        for 0.25 s of sound after the hop that fired; it goes on after SpeechEnded. A wake word said meanwhile is not
+        reported.
+
+        Args:
+            settings: in force from the frame's first sample on.
+            playing: the speaker makes a sound; the noise floor stays as it is.
+
+        Raises:
+            IllegalEvent: the frame does not follow the one before.
+        """
+        if frame.start != self._ring.end:
+            raise IllegalEvent(f"a frame begins at sample {frame.start} instead of {self._ring.end}")
+        events = self._apply(settings)
+        for piece in self._pieces(frame.samples):
+            events += self._hear(np.zeros_like(piece) if settings.muted else piece, playing)
+        return events
+
+    def lost(self, count: int, cause: str) -> list[Event]:
+        """Put zeros in the place of `count` samples that are missing here.
+
+        Nothing is reset, but for the next 1.28 s a wake needs two hops that agree. Of a gap above 2.56 s the rest is
+        counted, neither heard nor streamed.
+        """
+        self._gaps += 1
+        self._lost += count
+        events: list[Event] = [AudioLost(self._ring.end, count, cause)]
+        self._trigger.doubt(doubt_after(self._ring.end + count))
+        spared = max(0, count - _GAP_HEARD) // _RHYTHM * _RHYTHM
+        self._skipped += spared
+        self._ring.skip(spared)
+        for piece in self._pieces(np.zeros(count - spared, np.int16)):
+            events += self._hear(piece, playing=True)
+        return events
+
+    def flush(self) -> list[Event]:
+        """The input is over: what is still held, and the end of a command that is being streamed."""
+        self._over = True
+        return self._stream.flush() if self._stream else []
+
+    def statistics(self) -> ListenerStatistics:
+        """What has been heard so far; from any thread."""
+        words = self._wake_words.statistics()
+        return ListenerStatistics(
+            samples=self._ring.end - self._start,
+            gaps=self._gaps,
+            lost_samples=self._lost,
+            hops=words.hops,
+            warm=words.warm,
+            wakes=self._wakes,
+            commands=self._commands,
+            speech_windows=self._speech.windows,
+            level_dbfs=self._level_dbfs,
+            floor_dbfs=self._gate.floor_dbfs,
+        )
+
+    # --- settings ---------------------------------------------------------------------------------------------------
+
+    def _apply(self, settings: ListenSettings) -> list[Event]:
+        if settings.muted and not self._settings.muted:
+            self._ring.silence()
+        self._settings = settings
+        command = settings.command
+        if command is None:
+            self._stream = None
+        elif self._stream is None or self._stream.command.turn != command.turn:
+            self._stream = self._begin(command)
+            return self._stream.flush() if self._over else self._stream.advance()
+        return []
+
+    def _begin(self, command: Command) -> CommandStream:
+        self._commands += 1
+        begin = self._ring.end if command.wake_at is None else command.wake_at
+        wake = next((wake for wake in self._recent if wake.at == command.wake_at), None)
+        window = begin - (begin - self._start) % WINDOW_SAMPLES
+        self._speech.restart()
+        return CommandStream(
+            command,
+            wake,
+            begin,
+            window,
+            config=self._config,
+            ring=self._ring,
+            speech=self._speech,
+            gain=self._gain,
+        )
+
+    # --- sound ------------------------------------------------------------------------------------------------------
+
+    def _pieces(self, samples: Int16) -> Iterator[Int16]:
+        """Cut where a hop ends, so that everything happens in the order of the samples."""
+        while len(samples):
+            size = HOP_SAMPLES - (self._ring.end - self._start) % HOP_SAMPLES
+            yield samples[:size]
+            samples = samples[size:]
+
+    def _hear(self, samples: Int16, playing: bool) -> list[Event]:
+        self._ring.append(samples)
+        self._follow_level(len(samples), playing)
+        events = self._stream.advance() if self._stream else []
+        for scores in self._wake_words.process(samples):
+            events += self._decide(scores)
+        return events
+
+    def _follow_level(self, count: int, playing: bool) -> None:
+        """The gate hears windows of 512 samples, those that Silero hears."""
+        end = self._ring.end - (self._ring.end - self._start) % WINDOW_SAMPLES
+        first = self._ring.end - count - (self._ring.end - count - self._start) % WINDOW_SAMPLES
+        for begin in range(first, end, WINDOW_SAMPLES):
+            self._level_dbfs = rms_dbfs(self._ring.read(begin, begin + WINDOW_SAMPLES))
+            self._gate.process(self._level_dbfs, begin, begin + WINDOW_SAMPLES, playing)
+
+    def _decide(self, scores: Scores) -> list[Event]:
+        at = self._start + self._skipped + scores.at
+        armed = self._stream is None and not self._settings.muted
+        wake = self._trigger.hear(at, scores.by_name, self._settings.thresholds, armed=armed)
+        if wake is None:
+            return []
+        self._recent.append(wake)
+        self._wakes += 1
+        model = wake.model
+        return [WakeDetected(model.name, model.phrase, wake.score, at, self._gate.floor_dbfs)]

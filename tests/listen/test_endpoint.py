@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from satellite.config import CommandConfig
+from satellite.core.audio import RATE_HZ, samples_in
+from satellite.core.events import EndReason, SpeechEnded, SpeechStarted
+from satellite.listen.endpoint import VoiceEndpointer
+
+WINDOW = 512
+BEGIN = 12_800
+
+
+def hear(
+    windows: Iterable[float], tail_ms: float | None = None, **config: float
+) -> tuple[SpeechStarted | None, SpeechEnded | None]:
+    """The two events of a command whose windows, from BEGIN on, have these probabilities."""
+    endpointer = VoiceEndpointer(CommandConfig(**config), 7, BEGIN)
+    if tail_ms is not None:
+        endpointer.expect_tail(BEGIN + samples_in(tail_ms))
+    events = [endpointer.process(BEGIN + (n + 1) * WINDOW, p) for n, p in enumerate(windows)]
+    started = [event for event in events if isinstance(event, SpeechStarted)]
+    ended = [event for event in events if isinstance(event, SpeechEnded)]
+    assert len(started) <= 1
+    assert len(ended) <= 1
+    return (started or [None])[0], (ended or [None])[0]
+
+
+def windows(seconds: float) -> int:
+    return round(seconds * RATE_HZ / WINDOW)
+
+
+def test_speech_begins_with_its_first_window_and_ends_600_ms_after_its_last() -> None:
+    started, ended = hear([0.0] * 10 + [0.9] * 30 + [0.0] * 40)
+    assert started == SpeechStarted(7, BEGIN + 10 * WINDOW)
+    last = BEGIN + 40 * WINDOW
+    assert ended is not None
+    assert ended.reason is EndReason.SILENCE
+    assert samples_in(600) <= ended.at - last < samples_in(600) + WINDOW
+
+
+@pytest.mark.parametrize(("count", "begins"), [(3, False), (4, True)])
+def test_120_ms_of_speech_are_a_command_and_less_is_not(count: int, begins: bool) -> None:
+    started, _ = hear([0.0] * 5 + [0.9] * count + [0.0] * 30)
+    assert (started is not None) is begins
+
+
+def test_clicks_do_not_add_up_to_speech() -> None:
+    started, ended = hear(([0.9] * 3 + [0.0]) * 39)
+    assert started is None
+    assert ended is None
+
+
+def test_a_window_that_is_nearly_speech_neither_counts_nor_interrupts() -> None:
+    started, _ = hear([0.0, 0.9, 0.9, 0.4, 0.9, 0.9])
+    assert started == SpeechStarted(7, BEGIN + WINDOW)
+
+
+def test_pauses_shorter_than_600_ms_do_not_end_it() -> None:
+    _, ended = hear(([0.9] * 5 + [0.0] * 18) * 5)
+    assert ended is None
+
+
+def test_after_it_began_hardly_likely_speech_goes_on() -> None:
+    _, ended = hear([0.9] * 5 + [0.4] * 60)
+    assert ended is None
+
+
+def test_nobody_speaks_for_5_s() -> None:
+    started, ended = hear([0.0] * windows(6))
+    assert started is None
+    assert ended is not None
+    assert ended.reason is EndReason.NO_SPEECH
+    assert 0 <= ended.at - BEGIN - 5 * RATE_HZ < WINDOW
+
+
+def test_whoever_begins_in_the_last_moment_is_heard_out() -> None:
+    quiet = windows(5) - 2
+    started, ended = hear([0.0] * quiet + [0.9] * 20 + [0.0] * 30)
+    assert started is not None
+    assert ended is not None
+    assert ended.reason is EndReason.SILENCE
+
+
+def test_30_s_are_enough() -> None:
+    _, ended = hear([0.9] * windows(31))
+    assert ended is not None
+    assert ended.reason is EndReason.TOO_LONG
+    assert 0 <= ended.at - BEGIN - 30 * RATE_HZ < WINDOW
+
+
+def test_every_limit_is_the_configurations() -> None:
+    started, ended = hear(
+        [0.7] * 8 + [0.0] * 10, min_speech_ms=250, end_silence_ms=300, vad_threshold=0.65, max_s=2, no_speech_s=1
+    )
+    assert started is not None
+    assert ended == SpeechEnded(7, BEGIN + 18 * WINDOW, EndReason.SILENCE)
+    assert hear([0.7] * 8, vad_threshold=0.8) == (None, None)
+
+
+# --- the end of the wake word -----------------------------------------------------------------------------------------
+
+
+def test_the_end_of_the_wake_word_is_not_the_command() -> None:
+    started, _ = hear([0.9] * 12 + [0.0] * 60, tail_ms=450)
+    assert started is None
+
+
+def test_a_command_after_a_pause_is_speech_from_its_own_first_window() -> None:
+    started, ended = hear([0.9] * 12 + [0.0] * 2 + [0.9] * 20 + [0.0] * 30, tail_ms=450)
+    assert started == SpeechStarted(7, BEGIN + 14 * WINDOW)
+    assert ended is not None
+
+
+def test_a_command_without_a_pause_has_begun_when_no_wake_word_could_last_so_long() -> None:
+    started, ended = hear([0.9] * 40 + [0.0] * 30, tail_ms=450)
+    assert started == SpeechStarted(7, BEGIN)
+    assert ended is not None
+    assert ended.reason is EndReason.SILENCE
+
+
+def test_the_shortest_pause_separates_word_and_command() -> None:
+    started, _ = hear([0.9] * 4 + [0.2] + [0.9] * 10, tail_ms=450)
+    assert started == SpeechStarted(7, BEGIN + 5 * WINDOW)
+
+
+def test_nothing_is_said_after_the_end() -> None:
+    endpointer = VoiceEndpointer(CommandConfig(), 1, 0)
+    assert endpointer.finish(640, EndReason.FLUSHED) == SpeechEnded(1, 640, EndReason.FLUSHED)
+    assert endpointer.ended
+    assert [endpointer.process(n * WINDOW, 0.9) for n in range(1, 50)] == [None] * 49
