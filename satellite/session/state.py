@@ -1,0 +1,80 @@
+"""What the conversation remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Phase(IntEnum):
+    """Where the turn stands; the order is that of the table's columns."""
+
+    IDLE = 0
+    REQUESTED = 1
+    LISTENING = 2
+    TRANSCRIBING = 3
+    ANSWERING = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A sound from the server.
+
+    Attributes:
+        source: its number for playback.
+        connection: who is owed `Played` for it.
+        complete: the server said that it is all.
+        finished: its last sample has left the speaker, or never will.
+    """
+
+    source: int
+    connection: int | None
+    complete: bool = False
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the conversation remembers. Times are on the clock of `now_s`."""
+
+    server_ends: bool = False
+    max_s: float = 30.0
+    muted: bool = False
+    phase: Phase = Phase.IDLE
+    turn: int = 0
+    connection: int | None = None
+    paused: bool = False
+    sounds: tuple[Sound, ...] = ()
+    next_source: int = 1
+    dropping: bool = False
+    accept_by: float | None = None
+    stop_by: float | None = None
+    wait_by: float | None = None
+    sound_by: float | None = None
+    stale_until: float | None = None
+
+    @property
+    def streaming(self) -> bool:
+        """The command is being streamed."""
+        return self.phase in (Phase.REQUESTED, Phase.LISTENING)
+
+    @property
+    def deaf(self) -> bool:
+        """The microphone is muted, by the owner or by the server."""
+        return self.muted or (self.paused and self.connection is not None)
+
+    @property
+    def run_unanswered(self) -> bool:
+        """A run took another one's place and is not answered yet: what the server says may be about the old one."""
+        return self.accept_by is not None and self.stale_until is not None
+
+    @property
+    def open_sound(self) -> Sound | None:
+        """The sound that the server is still sending."""
+        return next((sound for sound in self.sounds if not sound.complete), None)
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When a Tick is wanted."""
+        times = (self.accept_by, self.stop_by, self.wait_by, self.sound_by, self.stale_until)
+        return min((time for time in times if time is not None), default=None)
