@@ -1,0 +1,1 @@
+"""Microphones and speakers: ALSA, programs and files behind the same two ports, and the two audio threads."""

@@ -1,0 +1,211 @@
+"""The playback thread: all sounds into one speaker."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from satellite.config import SpeakerConfig
+from satellite.core.audio import AudioFormat
+from satellite.core.errors import DeviceError
+from satellite.core.events import Device, DeviceFailed, DeviceReady, Event, PlaybackFinished
+from satellite.core.ports import Sink
+from satellite.device.backoff import Backoff
+from satellite.device.player import PlayCounts, Player
+from satellite.device.voice import Voice
+from satellite.device.voices import Voices
+
+log = logging.getLogger(__name__)
+
+_STOP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStatistics:
+    """What the playback thread has done.
+
+    Attributes:
+        state: "opening", "open", "resting" (nothing to play), "lost", "none" (no speaker is wanted) or "stopped".
+        description: the open device and what it granted; "" while none is open.
+        frames: written to the card, silence included.
+        underruns: how often the card ran dry.
+        starved: periods of silence because a sound's next bytes had not come.
+        held_bytes: waiting to be played.
+        dropped_bytes: refused because too much was waiting.
+        finished, failed: sounds that were heard to their end, and that were not.
+        reopens: how often the device came back.
+        hung_s: how long the card has been taking for the write under way; 0 when none is.
+    """
+
+    state: str
+    description: str
+    frames: int
+    underruns: int
+    starved: int
+    held_bytes: int
+    dropped_bytes: int
+    finished: int
+    failed: int
+    reopens: int
+    hung_s: float
+
+
+class Playback:
+    """Plays sounds from any thread through one speaker, mixed, in a thread of its own.
+
+    A sound is begun, fed and ended; PlaybackFinished is posted when its last sample has been heard, or with `failed`
+    as soon as it has ended when there is no speaker. The speaker is opened once, and again with growing pauses when it
+    is lost. After config.idle_s of silence it rests.
+
+    Args:
+        open_sink: opens the speaker anew, None when none is wanted; called in the thread.
+        config: volume, and when to rest.
+        post: takes events; called from any thread, must not block.
+    """
+
+    def __init__(
+        self, open_sink: Callable[[], Sink | None], config: SpeakerConfig, post: Callable[[Event], None]
+    ) -> None:
+        self._open_sink = open_sink
+        self._config = config
+        self._post = post
+        self._thread = threading.Thread(target=self._run, name="playback", daemon=True)
+        self._voices = Voices()
+        self._percent = config.volume
+        self._backoff = Backoff()
+        self._state = "opening"
+        self._description = ""
+        self._player: Player | None = None
+        self._counts = PlayCounts()
+        self._reopens = self._finished = self._failed = 0
+
+    def start(self) -> None:
+        """Begin. Once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, cutting all sounds, and close the device; returns within a second. Twice is harmless."""
+        self._voices.close()
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_S)
+        if self._thread.is_alive():
+            log.error("the playback thread did not stop within %s s", _STOP_S)
+
+    def begin(self, source: int, form: AudioFormat) -> None:
+        """A sound begins; its bytes follow. `source` must not be in use."""
+        self._voices.begin(source, form)
+
+    def feed(self, source: int, pcm: bytes) -> None:
+        """More bytes of a sound. Never waits: beyond 32 MiB they are dropped and counted. Ignored when it was cut."""
+        self._voices.feed(source, pcm)
+
+    def end(self, source: int) -> None:
+        """The sound is complete; PlaybackFinished will tell when it has been heard. Ignored when it was cut."""
+        voice = self._voices.end(source)
+        if voice:
+            self._report([voice], failed=voice.failed)
+
+    def cue(self, pcm: bytes, form: AudioFormat) -> None:
+        """Play a short sound over all others. Nothing is posted about it."""
+        self._voices.cue(pcm, form)
+
+    def silence(self) -> None:
+        """Cut all sounds, what is in the card included, within a period. Nothing is posted about them."""
+        self._voices.cut()
+
+    def set_volume(self, percent: int) -> None:
+        """The master volume, 0 to 100, from the next period on."""
+        self._percent = percent
+
+    @property
+    def playing(self) -> bool:
+        """Something audible waits, or is in the card."""
+        return self._voices.audible
+
+    def hung_s(self) -> float:
+        """How long the write under way has taken; 0 when none is. Beyond 2 s the card hangs, and only exit helps."""
+        player = self._player
+        return player.hung_s() if player else 0.0
+
+    def statistics(self) -> PlaybackStatistics:
+        """What has been done so far; from any thread."""
+        player = self._player
+        return PlaybackStatistics(
+            "resting" if player and player.resting else self._state,
+            self._description,
+            self._counts.frames,
+            self._counts.underruns,
+            self._counts.starved,
+            self._voices.held_bytes,
+            self._voices.dropped_bytes,
+            self._finished,
+            self._failed,
+            self._reopens,
+            round(self.hung_s(), 3),
+        )
+
+    # Below here: the thread.
+
+    def _run(self) -> None:
+        try:
+            self._keep_open()
+        except Exception as error:
+            # A bug: the satellite must hear of it, or the server would wait for its "played".
+            log.exception("the playback thread ended")
+            self._lose(f"the speaker's thread ended: {error!r}")
+
+    def _keep_open(self) -> None:
+        while not self._voices.closed:
+            try:
+                sink = self._open_sink()
+                if sink is None:
+                    self._state = "none"
+                    self._report(self._voices.fall_silent(), failed=True)
+                    return
+                self._use(sink)
+            except DeviceError as error:
+                self._lose(str(error))
+                self._voices.pause(self._backoff.pause_s())
+        self._state = "stopped"
+
+    def _use(self, sink: Sink) -> None:
+        """Play until it fails, is released, or all is closed; then, released, until there is something to play."""
+        config = self._config
+        player = Player(sink, self._voices, self._report, self._counts, idle_s=config.idle_s, percent=self._percent)
+        with contextlib.closing(sink):
+            self._welcome(sink, player)
+            try:
+                while not self._voices.closed and not (config.release and player.resting and not self.playing):
+                    player.step(self._percent)
+            finally:
+                self._player, self._description = None, ""
+                if player.written_frames:
+                    self._backoff.reset()
+        self._state = "resting"
+        self._voices.wait_for_sound()
+
+    def _welcome(self, sink: Sink, player: Player) -> None:
+        self._voices.speak()
+        self._player, self._description = player, sink.description
+        if self._state != "resting":
+            self._reopens += self._state == "lost"
+            self._post(DeviceReady(Device.SPEAKER, sink.description))
+        self._state = "open"
+
+    def _lose(self, text: str) -> None:
+        if self._state == "lost":
+            log.debug("speaker: still not there: %s", text)
+        else:
+            self._state = "lost"
+            self._post(DeviceFailed(Device.SPEAKER, text))
+        self._report(self._voices.fall_silent(), failed=True)
+
+    def _report(self, voices: Sequence[Voice], failed: bool = False) -> None:
+        for voice in voices:
+            self._finished += not failed
+            self._failed += failed
+            if voice.source is not None:
+                self._post(PlaybackFinished(voice.source, failed))

@@ -1,0 +1,564 @@
+"""The capture thread: every sample once, every loss counted, new settings at once, and always stoppable."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes_device import FakeSource, Mailbox, Notebook, wait_until
+from satcard.satcard import VirtualCards
+
+from satellite.codec.wav import write_wav
+from satellite.config import MicrophoneConfig
+from satellite.core.audio import RATE_HZ, AudioFormat
+from satellite.core.errors import DeviceBusy, DeviceLost, DeviceNotFound
+from satellite.core.events import (
+    AudioLost,
+    Command,
+    Device,
+    DeviceFailed,
+    DeviceReady,
+    ListenSettings,
+    MicrophoneEnded,
+)
+from satellite.core.ports import Source
+from satellite.device.alsa import AlsaSource
+from satellite.device.capture import Capture, Patience
+from satellite.device.wav import WavSource
+
+MONO = AudioFormat(RATE_HZ, 1, 2)
+MIC = MicrophoneConfig()
+PATIENCE = Patience()
+SOUND = (np.arange(16_000) % 7_919 + 1).astype(np.int16)
+StartCapture = Callable[..., Capture]
+
+
+@pytest.fixture
+def notebook() -> Notebook:
+    """The listener."""
+    return Notebook()
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    """Where the events go."""
+    return Mailbox()
+
+
+@pytest.fixture
+def start(notebook: Notebook, mailbox: Mailbox) -> Iterator[StartCapture]:
+    """Starts a capture thread, which is stopped at the end, within a second."""
+    running: list[Capture] = []
+
+    def start(
+        open_source: Callable[[], Source],
+        config: MicrophoneConfig = MIC,
+        playing: Callable[[], bool] = lambda: False,
+        patience: Patience = PATIENCE,
+    ) -> Capture:
+        running.append(Capture(open_source, config, notebook, mailbox.post, playing, patience=patience))
+        running[-1].start()
+        return running[-1]
+
+    yield start
+    for capture in running:
+        capture.stop()
+    assert not [thread for thread in threading.enumerate() if thread.name == "capture"]
+
+
+def put(source: FakeSource, samples: np.ndarray) -> None:
+    source.put(samples.astype("<i2").tobytes())
+
+
+# Sound
+
+
+def test_every_sample_reaches_the_listener_once_and_in_order(start: StartCapture, notebook: Notebook) -> None:
+    source = FakeSource(MONO)
+    for block in np.array_split(SOUND, 77):
+        put(source, block)
+    capture = start(lambda: source)
+    wait_until(lambda: notebook.count == len(SOUND))
+    np.testing.assert_array_equal(notebook.samples, SOUND)
+    statistics = capture.statistics()
+    assert (statistics.state, statistics.samples, statistics.lost_samples) == ("open", len(SOUND), 0)
+    assert statistics.frames == len([frame for frame in notebook.frames if len(frame.samples)])
+
+
+def test_another_rate_and_two_channels_become_16_khz_mono(start: StartCapture, notebook: Notebook) -> None:
+    source = FakeSource(AudioFormat(48_000, 2, 2))
+    tone = np.rint(8000 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000))
+    for block in np.array_split(np.column_stack([tone, tone]), 50):
+        put(source, block)
+    start(lambda: source)
+    wait_until(lambda: notebook.count > 15_000)
+    expected = 8000 * np.sin(2 * np.pi * 440 * np.arange(notebook.count) / RATE_HZ)
+    assert np.abs(notebook.samples - expected)[200:-200].max() < 3
+
+
+def test_one_channel_can_be_chosen(start: StartCapture, notebook: Notebook) -> None:
+    source = FakeSource(AudioFormat(RATE_HZ, 2, 2))
+    put(source, np.column_stack([-SOUND, SOUND]))
+    start(lambda: source, replace(MIC, channel=1))
+    wait_until(lambda: notebook.count == len(SOUND))
+    np.testing.assert_array_equal(notebook.samples, SOUND)
+
+
+def test_a_channel_that_the_card_has_not_is_a_failure_that_says_so(start: StartCapture, mailbox: Mailbox) -> None:
+    source = FakeSource(MONO)
+    start(lambda: source, replace(MIC, channel=1))
+    (failed,) = mailbox.wait_for(DeviceFailed)
+    assert "microphone.channel: there is no channel 1" in str(failed)
+    assert source.closed_in
+
+
+def test_the_first_sound_announces_the_microphone(start: StartCapture, mailbox: Mailbox) -> None:
+    source = FakeSource(MONO)
+    capture = start(lambda: source)
+    wait_until(lambda: capture.statistics().description == source.description)
+    assert mailbox.events == []
+    put(source, SOUND[:10])
+    assert mailbox.wait_for(DeviceReady) == [DeviceReady(Device.MICROPHONE, source.description)]
+
+
+def test_events_of_the_listener_are_posted_in_order(start: StartCapture, mailbox: Mailbox) -> None:
+    source = FakeSource(MONO)
+    source.put(overrun=True)
+    put(source, SOUND[:10])
+    source.put(overrun=True)
+    start(lambda: source)
+    mailbox.wait_for(AudioLost)
+    positions = [event.at for event in mailbox.of(AudioLost) if isinstance(event, AudioLost)]
+    assert positions == sorted(positions)
+
+
+# Settings
+
+
+def test_new_settings_reach_the_listener_at_once_even_without_sound(start: StartCapture, notebook: Notebook) -> None:
+    source = FakeSource(MONO, period_s=30.0)
+    capture = start(lambda: source)
+    put(source, SOUND[:100])
+    wait_until(lambda: capture.statistics().description != "")
+    settings = ListenSettings(command=Command(1, 50))
+    began_s = time.monotonic()
+    capture.apply(settings)
+    wait_until(lambda: settings in notebook.settings)
+    assert time.monotonic() - began_s < 0.2
+    assert len(notebook.frames[-1].samples) == 0
+
+
+def test_the_latest_settings_are_with_every_frame(start: StartCapture, notebook: Notebook) -> None:
+    source = FakeSource(MONO)
+    capture = start(lambda: source)
+    muted = ListenSettings(muted=True)
+    capture.apply(ListenSettings())
+    capture.apply(muted)
+    wait_until(lambda: muted in notebook.settings)
+    put(source, SOUND[:100])
+    wait_until(lambda: notebook.count == 100)
+    assert notebook.settings[-1] is muted
+
+
+def test_settings_reach_the_listener_while_there_is_no_microphone(start: StartCapture, notebook: Notebook) -> None:
+    def unplugged() -> Source:
+        raise DeviceNotFound("unplugged")
+
+    capture = start(unplugged)
+    muted = ListenSettings(muted=True)
+    capture.apply(muted)
+    wait_until(lambda: muted in notebook.settings)
+
+
+def test_settings_reach_the_listener_after_the_end_of_a_file(
+    start: StartCapture, notebook: Notebook, mailbox: Mailbox
+) -> None:
+    source = FakeSource(MONO)
+    source.fail(EOFError())
+    capture = start(lambda: source)
+    mailbox.wait_for(MicrophoneEnded)
+    muted = ListenSettings(muted=True)
+    capture.apply(muted)
+    wait_until(lambda: muted in notebook.settings)
+
+
+def test_whether_the_speaker_plays_is_told_with_every_frame(start: StartCapture, notebook: Notebook) -> None:
+    source = FakeSource(MONO)
+    playing = False
+    start(lambda: source, playing=lambda: playing)
+    put(source, SOUND[:10])
+    wait_until(lambda: notebook.count == 10)
+    playing = True
+    put(source, SOUND[:10])
+    wait_until(lambda: notebook.count == 20)
+    assert (notebook.playing[0], notebook.playing[-1]) == (False, True)
+
+
+# Losses
+
+
+def test_an_overrun_is_a_gap_as_long_as_the_clock_says(start: StartCapture, notebook: Notebook) -> None:
+    source = FakeSource(MONO)
+    capture = start(lambda: source)
+    put(source, SOUND[:1000])
+    wait_until(lambda: notebook.count == 1000)
+    heard_s = time.monotonic()
+    wait_until(lambda: time.monotonic() - heard_s > 0.3)
+    source.put(SOUND[1000:2000].tobytes(), overrun=True)
+    wait_until(lambda: notebook.count >= 2000)
+    waited_s = time.monotonic() - heard_s
+    (loss,) = notebook.losses
+    assert (loss.at, loss.cause) == (1000, "overrun")
+    assert 0.25 * RATE_HZ < loss.count <= waited_s * RATE_HZ + 160
+    np.testing.assert_array_equal(notebook.samples[1000 + loss.count :], SOUND[1000:2000])
+    statistics = capture.statistics()
+    assert (statistics.overruns, statistics.lost_samples) == (1, loss.count)
+    assert notebook.count == statistics.samples + statistics.lost_samples
+
+
+def test_a_short_block_before_an_overrun_comes_before_the_gap(start: StartCapture, notebook: Notebook) -> None:
+    """As a card gives it after the process was stopped for a while."""
+    source = FakeSource(MONO)
+    start(lambda: source)
+    put(source, SOUND[:1000])
+    wait_until(lambda: notebook.count == 1000)
+    heard_s = time.monotonic()
+    wait_until(lambda: time.monotonic() - heard_s > 0.2)
+    put(source, SOUND[1000:1064])
+    source.put(overrun=True)
+    put(source, SOUND[1064:2000])
+    wait_until(lambda: notebook.count - sum(loss.count for loss in notebook.losses) == 2000)
+    (loss,) = notebook.losses
+    assert loss.at == 1064
+    assert loss.count > 0.15 * RATE_HZ
+
+
+def test_resampled_sound_before_a_gap_is_complete_before_it(start: StartCapture, notebook: Notebook) -> None:
+    """The resampler holds sound back; at a gap it must come out first."""
+    source = FakeSource(AudioFormat(48_000, 1, 2))
+    start(lambda: source)
+    put(source, np.full(4800, 1000))
+    wait_until(lambda: notebook.count > 0)
+    heard_s = time.monotonic()
+    wait_until(lambda: time.monotonic() - heard_s > 0.15)
+    source.put(overrun=True)
+    wait_until(lambda: len(notebook.losses) == 1)
+    assert notebook.losses[0].at == 1600
+
+
+def test_a_lost_device_is_told_once_and_opened_again_with_its_gap(
+    start: StartCapture, notebook: Notebook, mailbox: Mailbox
+) -> None:
+    first, second = FakeSource(MONO), FakeSource(MONO)
+    outcomes: list[Source | Exception] = [first, DeviceNotFound("gone"), DeviceBusy("busy"), second]
+
+    def open_source() -> Source:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    capture = start(open_source)
+    put(first, SOUND[:1000])
+    wait_until(lambda: notebook.count == 1000)
+    lost_s = time.monotonic()
+    first.fail(DeviceLost("unplugged"))
+    put(second, SOUND[1000:2000])
+    mailbox.wait_for(DeviceReady, 2)
+    back_s = time.monotonic()
+    assert mailbox.of(DeviceFailed) == [DeviceFailed(Device.MICROPHONE, "unplugged")]
+    (loss,) = notebook.losses
+    assert loss.cause == "reopen"
+    assert abs(loss.count - (back_s - lost_s) * RATE_HZ) < 0.1 * RATE_HZ
+    np.testing.assert_array_equal(notebook.samples[1000 + loss.count :], SOUND[1000:2000])
+    assert capture.statistics().reopens == 1
+    assert first.closed_in == [capture._thread]
+
+
+def test_the_last_words_before_a_loss_are_heard(start: StartCapture, notebook: Notebook) -> None:
+    source = FakeSource(MONO)
+    put(source, SOUND[:28])
+    source.fail(DeviceLost("unplugged"))
+    start(lambda: source)
+    wait_until(lambda: notebook.count >= 28)
+    np.testing.assert_array_equal(notebook.samples[:28], SOUND[:28])
+
+
+def test_a_microphone_that_gives_no_more_is_lost(start: StartCapture, mailbox: Mailbox) -> None:
+    source = FakeSource(MONO)
+    put(source, SOUND[:10])
+    start(lambda: source, patience=Patience(no_frames_s=0.2))
+    (failed,) = mailbox.wait_for(DeviceFailed)
+    assert "no sound for 0.2 s" in str(failed)
+
+
+def test_an_overrun_is_a_sign_of_life(start: StartCapture, mailbox: Mailbox) -> None:
+    """A board that is too slow for its microphone is not without one."""
+    source = FakeSource(MONO)
+    put(source, SOUND[:10])
+    capture = start(lambda: source, patience=Patience(no_frames_s=0.3))
+    for number in range(1, 6):
+        threading.Event().wait(0.1)
+        source.put(overrun=True)
+        wait_until(lambda number=number: capture.statistics().overruns == number)
+    assert mailbox.of(DeviceFailed) == []
+
+
+def test_a_microphone_that_never_gives_anything_is_told_once(start: StartCapture, mailbox: Mailbox) -> None:
+    opened: list[FakeSource] = []
+
+    def open_source() -> Source:
+        opened.append(FakeSource(MONO))
+        return opened[-1]
+
+    start(open_source, patience=Patience(first_frames_s=0.02))
+    wait_until(lambda: len(opened) >= 3)
+    assert len(mailbox.of(DeviceFailed)) == 1
+    assert mailbox.of(DeviceReady) == []
+
+
+def test_a_very_long_gap_is_told_as_the_longest(start: StartCapture, notebook: Notebook) -> None:
+    first, second = FakeSource(MONO), FakeSource(MONO)
+    sources: list[Source] = [first, second]
+    start(lambda: sources.pop(0), patience=Patience(longest_gap_s=0.05))
+    put(first, SOUND[:100])
+    wait_until(lambda: notebook.count == 100)
+    first.fail(DeviceLost("unplugged"))
+    wait_until(lambda: len(notebook.losses) == 1)
+    assert notebook.losses[0].count == 0.05 * RATE_HZ
+
+
+def test_a_bug_in_the_listener_is_told_and_not_hidden(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Notebook):
+        def feed(self, *_: object) -> list:
+            raise ZeroDivisionError
+
+    source = FakeSource(MONO)
+    put(source, SOUND[:10])
+    capture = Capture(lambda: source, MIC, Broken(), mailbox.post, lambda: False)
+    capture.start()
+    (failed,) = mailbox.wait_for(DeviceFailed)
+    assert "ZeroDivisionError" in str(failed)
+    capture.stop()
+    assert source.closed_in
+    assert "Traceback" in caplog.text
+
+
+# The end
+
+
+def test_the_end_of_a_file_comes_after_its_last_sample(
+    start: StartCapture, notebook: Notebook, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    write_wav(tmp_path / "a.wav", SOUND.tobytes(), MONO)
+    capture = start(lambda: WavSource(tmp_path / "a.wav", paced=False))
+    assert mailbox.wait_for(MicrophoneEnded) == [MicrophoneEnded(len(SOUND))]
+    np.testing.assert_array_equal(notebook.samples, SOUND)
+    assert notebook.flushed
+    assert capture.statistics().state == "ended"
+    assert mailbox.of(DeviceFailed) == []
+
+
+def test_the_end_of_a_resampled_file_gives_its_tail_too(
+    start: StartCapture, notebook: Notebook, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    write_wav(tmp_path / "a.wav", bytes(2 * 22_050), AudioFormat(22_050, 1, 2))
+    start(lambda: WavSource(tmp_path / "a.wav", paced=False))
+    (ended,) = mailbox.wait_for(MicrophoneEnded)
+    assert abs(notebook.count - RATE_HZ) <= 1
+    assert ended == MicrophoneEnded(notebook.count)
+
+
+def silent() -> Source:
+    return FakeSource(MONO, period_s=30.0)
+
+
+def unplugged() -> Source:
+    raise DeviceNotFound("unplugged")
+
+
+def ended() -> Source:
+    source = FakeSource(MONO)
+    source.fail(EOFError())
+    return source
+
+
+@pytest.mark.parametrize("open_source", [silent, unplugged, ended])
+def test_it_stops_within_a_second_in_every_state(open_source: Callable[[], Source], notebook: Notebook) -> None:
+    capture = Capture(open_source, MIC, notebook, Mailbox().post, lambda: False)
+    capture.start()
+    wait_until(lambda: capture.statistics().state != "opening" or capture.statistics().description != "")
+    began_s = time.monotonic()
+    capture.stop()
+    capture.stop()
+    assert time.monotonic() - began_s < 1.0
+    assert not capture._thread.is_alive()
+    assert capture.statistics().state == "stopped"
+
+
+def test_it_can_be_stopped_before_it_was_started(notebook: Notebook) -> None:
+    Capture(silent, MIC, notebook, Mailbox().post, lambda: False).stop()
+
+
+# On the card
+
+
+def alsa(name: str, config: MicrophoneConfig = MIC) -> Callable[[], Source]:
+    return partial(AlsaSource, name, config)
+
+
+def test_speech_from_the_card_is_bit_exact(start: StartCapture, notebook: Notebook, cards: VirtualCards) -> None:
+    cards.speed("mic", 4)
+    cards.say(np.tile(SOUND, 3))
+    capture = start(alsa("satmic"))
+    wait_until(lambda: notebook.count > 50_000)
+    samples = notebook.samples
+    np.testing.assert_array_equal(samples[samples != 0], np.tile(SOUND, 3))
+    assert capture.statistics().overruns == 0
+
+
+def test_a_48_khz_stereo_card_is_heard(
+    start: StartCapture, notebook: Notebook, make_cards: Callable[..., VirtualCards]
+) -> None:
+    cards = make_cards(mic_rates=[48_000], mic_channels=[2])
+    tone = np.rint(8000 * np.sin(2 * np.pi * 440 * np.arange(24_000) / 48_000)).astype(np.int16)
+    cards.say(tone)
+    start(alsa("satmic"))
+    wait_until(lambda: notebook.count > 9_000)
+    first = int(np.flatnonzero(notebook.samples)[0])
+    expected = 8000 * np.sin(2 * np.pi * 440 * np.arange(7_000) / RATE_HZ)
+    heard = notebook.samples[first : first + 7_400].astype(float)
+    best = max(float(np.corrcoef(heard[lag : lag + 7_000], expected)[0, 1]) for lag in range(200))
+    assert best > 0.999
+
+
+def test_an_overrun_of_the_card_is_counted_and_later_speech_is_whole(
+    start: StartCapture, notebook: Notebook, cards: VirtualCards
+) -> None:
+    capture = start(alsa("satmic"))
+    wait_until(lambda: notebook.count > 1000)
+    cards.xrun("mic")
+    wait_until(lambda: capture.statistics().overruns == 1)
+    cards.say(SOUND[:4000])
+    wait_until(lambda: np.count_nonzero(notebook.samples) >= 4000)
+    samples = notebook.samples
+    np.testing.assert_array_equal(samples[samples != 0], SOUND[:4000])
+    assert notebook.losses[0].count < 0.1 * RATE_HZ
+
+
+def test_the_card_is_unplugged_and_plugged_in_again(
+    start: StartCapture, notebook: Notebook, mailbox: Mailbox, cards: VirtualCards
+) -> None:
+    start(alsa("satmic"))
+    mailbox.wait_for(DeviceReady)
+    cards.unplug("mic")
+    (failed,) = mailbox.wait_for(DeviceFailed)
+    assert failed == DeviceFailed(Device.MICROPHONE, "microphone satmic failed: No such device")
+    cards.plug("mic")
+    mailbox.wait_for(DeviceReady, 2)
+    cards.say(SOUND[:2000])
+    wait_until(lambda: np.count_nonzero(notebook.samples) >= 2000)
+    assert [loss.cause for loss in notebook.losses] == ["reopen"]
+
+
+def test_a_card_that_hangs_is_lost_after_two_seconds_and_found_again(
+    start: StartCapture, mailbox: Mailbox, cards: VirtualCards
+) -> None:
+    start(alsa("satmic"))
+    mailbox.wait_for(DeviceReady)
+    began_s = time.monotonic()
+    cards.stall("mic")
+    (failed,) = mailbox.wait_for(DeviceFailed)
+    assert 1.9 < time.monotonic() - began_s < 3.0
+    assert "no sound for 2 s" in str(failed)
+    cards.go("mic")
+    mailbox.wait_for(DeviceReady, 2)
+
+
+def test_an_error_of_the_card_is_a_short_loss(start: StartCapture, mailbox: Mailbox, cards: VirtualCards) -> None:
+    start(alsa("satmic"))
+    mailbox.wait_for(DeviceReady)
+    began_s = time.monotonic()
+    cards.errno("mic", 5)
+    mailbox.wait_for(DeviceReady, 2)
+    assert time.monotonic() - began_s < 1.0
+    assert "Input/output error" in str(mailbox.of(DeviceFailed)[0])
+
+
+def test_a_card_1_percent_fast_loses_nothing_and_reports_nothing(
+    start: StartCapture, notebook: Notebook, cards: VirtualCards
+) -> None:
+    cards.speed("mic", 1.01)
+    cards.say(SOUND)
+    capture = start(alsa("satmic"))
+    wait_until(lambda: notebook.count > 17_000)
+    samples = notebook.samples
+    np.testing.assert_array_equal(samples[samples != 0], SOUND)
+    assert capture.statistics().lost_samples == 0
+
+
+def test_it_stops_within_a_second_while_the_card_hangs(
+    start: StartCapture, mailbox: Mailbox, cards: VirtualCards
+) -> None:
+    capture = start(alsa("satmic"))
+    mailbox.wait_for(DeviceReady)
+    cards.stall("mic")
+    began_s = time.monotonic()
+    capture.stop()
+    assert time.monotonic() - began_s < 0.5
+    AlsaSource("satmic", MIC).close()
+
+
+# Captures until its input ends, and tells what it has done whenever it gets a line.
+CHILD = """
+import sys
+sys.path[:0] = sys.argv[1:]
+from fakes_device import Notebook, wait_until
+from satellite.config import MicrophoneConfig
+from satellite.device.alsa import AlsaSource
+from satellite.device.capture import Capture
+config, notebook = MicrophoneConfig(), Notebook()
+capture = Capture(lambda: AlsaSource("satmic", config), config, notebook, lambda event: None, lambda: False)
+capture.start()
+wait_until(lambda: notebook.count > 1000)
+for line in sys.stdin:
+    statistics = capture.statistics()
+    print(statistics.overruns, statistics.lost_samples, notebook.count, flush=True)
+capture.stop()
+"""
+
+
+def test_a_process_that_was_stopped_for_a_second_counts_the_second_as_lost(cards: VirtualCards) -> None:
+    tests = Path(__file__).parents[1]
+    command = [sys.executable, "-c", CHILD, str(tests), str(tests.parent)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin
+        assert child.stdout
+        ask, answers = child.stdin, child.stdout
+
+        def tell() -> list[int]:
+            ask.write("?\n")
+            ask.flush()
+            return [int(word) for word in answers.readline().split()]
+
+        assert tell()[:2] == [0, 0]
+        stopped_s = time.monotonic()
+        child.send_signal(signal.SIGSTOP)
+        wait_until(lambda: time.monotonic() - stopped_s > 1.0)
+        child.send_signal(signal.SIGCONT)
+        wait_until(lambda: tell()[0] == 1)
+        overruns, lost, _ = tell()
+        took_s = time.monotonic() - stopped_s
+        ask.close()
+        assert child.wait(5) == 0
+    assert overruns == 1
+    assert 0.9 * RATE_HZ < lost < (took_s + 0.05) * RATE_HZ
