@@ -1,0 +1,187 @@
+"""Being found: real mDNS on the loopback interface alone, seen by another program's eyes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import pytest
+from network.wire import drive
+from zeroconf import ServiceStateChange, Zeroconf
+from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
+from satellite.network.discovery import (
+    SERVICE_TYPE,
+    Announcement,
+    Discovery,
+    DiscoveryStatistics,
+    Service,
+    Timing,
+)
+from satellite.network.interfaces import OwnAddress
+
+QUICK = Timing(poll_s=0.02, retry_s=0.02, retry_max_s=0.05)
+
+
+def service(identity: str, host: str = "", name: str = "Kitchen") -> Service:
+    return Service(identity, name, "1.2.3", 10_700, host)
+
+
+def machine() -> OwnAddress:
+    """A machine of its own. Unicast answers to one address with several mDNS programs reach only one of them."""
+    address = ".".join(["127", *(str(random.randrange(1, 255)) for _ in range(3))])
+    return OwnAddress("lo", 1, ipaddress.ip_address(address), ipaddress.ip_network("127.0.0.0/8"))
+
+
+@pytest.fixture
+def identity() -> str:
+    """One that no other run of these tests on this machine has at the same time."""
+    return secrets.token_hex(6)
+
+
+class Browser:
+    """What Home Assistant sees: names that come and go."""
+
+    def __init__(self, zeroconf: AsyncZeroconf) -> None:
+        self.names: set[str] = set()
+        self._zeroconf = zeroconf
+        self._news = asyncio.Event()
+        self._browser = AsyncServiceBrowser(zeroconf.zeroconf, SERVICE_TYPE, handlers=[self._changed])
+
+    def _changed(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
+        instance = name.removesuffix(f".{SERVICE_TYPE}")
+        if state_change is ServiceStateChange.Removed:
+            self.names.discard(instance)
+        else:
+            self.names.add(instance)
+        self._news.set()
+
+    async def until(self, fact: Callable[[set[str]], bool]) -> None:
+        while not fact(self.names):
+            self._news.clear()
+            await self._news.wait()
+
+    async def resolve(self, instance: str) -> AsyncServiceInfo:
+        info = await self._zeroconf.async_get_service_info(SERVICE_TYPE, f"{instance}.{SERVICE_TYPE}")
+        assert info is not None
+        return info
+
+
+@contextlib.asynccontextmanager
+async def browsing() -> AsyncIterator[Browser]:
+    zeroconf = AsyncZeroconf(interfaces=[str(machine().address)])
+    try:
+        yield Browser(zeroconf)
+    finally:
+        await zeroconf.async_close()
+
+
+@contextlib.asynccontextmanager
+async def announcing(
+    what: Service, addresses: Callable[[], Sequence[OwnAddress]] | None = None
+) -> AsyncIterator[Discovery]:
+    here = machine()
+    discovery = Discovery(what, addresses=addresses or (lambda: (here,)), timing=QUICK)
+    await discovery.start()
+    try:
+        yield discovery
+    finally:
+        await discovery.close()
+
+
+async def reaches(discovery: Discovery, fact: Callable[[DiscoveryStatistics], bool]) -> DiscoveryStatistics:
+    """Wait until the statistics say so; the story's deadline holds."""
+    while True:
+        if fact(discovery.statistics()):
+            return discovery.statistics()
+        await asyncio.sleep(0.01)
+
+
+def announced(statistics: DiscoveryStatistics) -> bool:
+    return statistics.state is Announcement.ANNOUNCED
+
+
+def test_the_service_appears_with_what_home_assistant_needs_and_vanishes_at_once(identity: str) -> None:
+    async def story() -> None:
+        async with browsing() as browser:
+            here = machine()
+            async with announcing(service(identity, name="Küche" * 60), lambda: (here,)):
+                await browser.until(lambda names: identity in names)
+                info = await browser.resolve(identity)
+                assert info.parsed_addresses() == [str(here.address)]
+                assert (info.port, info.server) == (10_700, f"{identity}.local.")
+                assert info.decoded_properties["version"] == "1.2.3"
+                assert (info.decoded_properties["name"] or "").startswith("KücheKüche")
+                leaving_s = asyncio.get_running_loop().time()
+            await browser.until(lambda names: identity not in names)
+            assert asyncio.get_running_loop().time() - leaving_s < 1.0
+
+    drive(story())
+
+
+def test_the_second_of_one_name_is_renamed_host_name_and_all(identity: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with announcing(service(identity)) as first:
+            await reaches(first, announced)
+            async with announcing(service(identity)) as second, browsing() as browser:
+                assert (await reaches(second, announced)).instance == f"{identity}-2"
+                info = await browser.resolve(f"{identity}-2")
+                assert info.server == f"{identity}-2.local."
+                assert first.statistics().instance == identity
+
+    drive(story())
+    assert f"another device on this network is called {identity}: announced as {identity}-2" in caplog.text
+
+
+def test_a_network_that_comes_late_and_changes_is_followed(identity: str) -> None:
+    async def story() -> None:
+        here: list[OwnAddress] = []
+        async with announcing(service(identity), lambda: tuple(here)) as discovery:
+            none = await reaches(discovery, lambda now: now.state is Announcement.UNAVAILABLE)
+            assert none.reason == "no network"
+            here.append(machine())
+            assert (await reaches(discovery, announced)).addresses == (str(here[0].address),)
+            here.clear()
+            await reaches(discovery, lambda now: now.state is Announcement.UNAVAILABLE)
+            assert discovery.statistics().addresses == ()
+
+    drive(story())
+
+
+def test_a_failure_is_said_once_retried_and_harms_nobody(identity: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        # A label longer than DNS allows: refused by zeroconf itself, as a broken interface would be.
+        async with announcing(service("x" * 80)) as discovery:
+            failed = await reaches(discovery, lambda now: now.failures >= 3)
+            assert failed.state is Announcement.UNAVAILABLE
+            assert failed.reason
+
+    drive(story())
+    assert len([line for line in caplog.messages if line.startswith("Home Assistant cannot find")]) == 1
+
+
+@pytest.mark.parametrize(("host", "reason"), [("192.168.77.1", "no 192.168.77.1"), ("::", "no ::")])
+def test_only_addresses_that_the_server_listens_on_are_announced(identity: str, host: str, reason: str) -> None:
+    async def story() -> None:
+        async with announcing(service(identity, host)) as discovery:
+            none = await reaches(discovery, lambda now: now.state is Announcement.UNAVAILABLE)
+            assert none.reason == reason
+
+    drive(story())
+
+
+def test_closing_is_quick_in_every_state_and_twice_is_harmless(identity: str) -> None:
+    async def story() -> None:
+        here = machine()
+        discovery = Discovery(service(identity), addresses=lambda: (here,), timing=QUICK)
+        await discovery.close()
+        await discovery.start()
+        await discovery.close()
+        await discovery.close()
+        assert discovery.statistics().state is Announcement.WITHDRAWN
+
+    drive(story(), within_s=3.0)
