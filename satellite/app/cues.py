@@ -1,0 +1,71 @@
+"""The satellite's own sounds: made here, or the owner's WAV files."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+
+from satellite.codec.wav import read_wav
+from satellite.config import SoundsConfig
+from satellite.core.audio import AudioFormat
+from satellite.core.errors import AudioFormatError
+from satellite.core.places import expanded
+from satellite.dsp.cues import CUE_RATE_HZ, make_cue
+
+log = logging.getLogger(__name__)
+
+OFF = "off"
+DEFAULT = "default"
+# A cue is mixed over the answer; a longer one is not a cue but a song.
+LONGEST_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A sound ready to be played."""
+
+    pcm: bytes
+    format: AudioFormat
+
+
+class Cues:
+    """The sounds by name (awake, done, error); None where the owner switched one off."""
+
+    def __init__(self, config: SoundsConfig) -> None:
+        self._sounds = {name: _load(name, choice) for name, choice in asdict(config).items()}
+
+    def get(self, name: str) -> Sound | None:
+        """The sound of that name."""
+        return self._sounds[name]
+
+
+def mistakes(config: SoundsConfig) -> list[str]:
+    """What is wrong with the owner's files, a line each."""
+    found = []
+    for name, choice in asdict(config).items():
+        if choice not in (OFF, DEFAULT):
+            try:
+                _read(choice)
+            except (OSError, AudioFormatError) as error:
+                found.append(f"sounds.{name}: {choice}: {_reason(error)}")
+    return found
+
+
+def _load(name: str, choice: str) -> Sound | None:
+    if choice == OFF:
+        return None
+    if choice != DEFAULT:
+        try:
+            return _read(choice)
+        except (OSError, AudioFormatError) as error:
+            log.warning("sounds.%s: %s: %s; the default sound is used", name, choice, _reason(error))
+    return Sound(make_cue(name).tobytes(), AudioFormat(CUE_RATE_HZ, 1, 2))
+
+
+def _read(path: str) -> Sound:
+    form, pcm = read_wav(expanded(path))
+    return Sound(pcm[: int(LONGEST_S * form.rate_hz) * form.frame_bytes], form)
+
+
+def _reason(error: OSError | AudioFormatError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

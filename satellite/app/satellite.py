@@ -1,0 +1,307 @@
+"""The running satellite: carries events to the session and its effects to the world."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from satellite import session
+from satellite.app import build, status
+from satellite.app.cues import Cues
+from satellite.app.loading import in_background
+from satellite.app.turns import Turns
+from satellite.config import Config
+from satellite.control.settings import parse_settings
+from satellite.core import events as ev
+from satellite.core.audio import AudioFormat
+from satellite.core.errors import IllegalEvent, ServerError, StateError
+from satellite.core.inbox import Inbox
+from satellite.device.capture import Capture
+from satellite.device.opening import open_sink, open_source
+from satellite.device.playback import Playback
+from satellite.listen.leadin import lead_in
+from satellite.listen.listener import Listener
+from satellite.network.discovery import Discovery
+from satellite.network.server import Server
+from satellite.state import State
+
+log = logging.getLogger(__name__)
+
+Observer: TypeAlias = Callable[[float, ev.Event | ev.Effect], None]
+
+
+class Satellite:
+    """Microphone, listener, session, server and speaker, plugged together.
+
+    Lives on one event loop; the two audio threads reach it through the inbox alone. Whoever makes it calls `start`,
+    and `stop` in any case.
+
+    Args:
+        config: what was asked for.
+        memory: what persists; volume, mute and thresholds set at run time go before the configuration's.
+        observe: called on the loop with the time and every event and effect, in order.
+    """
+
+    def __init__(self, config: Config, memory: State, observe: Observer = lambda _now_s, _what: None) -> None:
+        self.config = config
+        self.memory = memory
+        self._observe = observe
+        self._loop = asyncio.get_running_loop()
+        self.started_at_s = time.monotonic()
+        self.inbox = Inbox(lambda: self._loop.call_soon_threadsafe(self._drain))
+        self.conversation = session.State(
+            server_ends=config.command.end_of_speech == "server", max_s=config.command.max_s, muted=memory.muted
+        )
+        self.illegal_events = self.bugs = 0
+        self._tick: asyncio.TimerHandle | None = None
+        self._wanted = ev.ListenFor(None, memory.muted)
+        self.cues = Cues(config.sounds)
+        self.turns = Turns()
+        self.server = self._make_server(config)
+        self.playback = self._make_playback()
+        self.discovery: Discovery | None = None
+        self.capture: Capture | None = None
+        self.listener: Listener | None = None
+        self._perform: Mapping[type, Callable[[Any], None]] = MappingProxyType(
+            {
+                ev.TellServer: lambda effect: self.server.tell(effect.message),
+                ev.StartStream: self._start_stream,
+                ev.DropServer: lambda effect: self.server.drop(effect.reason),
+                ev.ListenFor: self._listen_for,
+                ev.PlayCue: self._play_cue,
+                ev.PlayStart: self._play_start,
+                ev.PlayAudio: lambda effect: self.playback.feed(effect.source, effect.pcm),
+                ev.PlayEnd: lambda effect: self.playback.end(effect.source),
+                ev.StopPlayback: lambda _effect: self.playback.silence(),
+            }
+        )
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Be reachable first (Home Assistant may ask at once), then hear, then be found.
+
+        Raises:
+            ServerError: the port is taken or the address is not ours.
+            ModelError: a model is missing or damaged.
+        """
+        await self.serve()
+        await self.hear()
+        await self._start_discovery()
+
+    async def serve(self) -> None:
+        """Answer on the port, and be able to make a sound.
+
+        Raises:
+            ServerError: the port is taken or the address is not ours.
+        """
+        await self.server.start()
+        self.playback.start()
+
+    async def hear(self) -> None:
+        """Open the microphone and listen.
+
+        Raises:
+            ModelError: a model is missing or damaged.
+        """
+        await self._start_capture(self.config)
+
+    async def stop(self) -> None:
+        """Withdraw, hang up, let go of the devices, at once: each may take a second. Safe at any moment of `start`."""
+        if self._tick:
+            self._tick.cancel()
+        ends: list[Awaitable[None]] = [self.server.close(), asyncio.to_thread(self.playback.stop)]
+        if self.discovery:
+            ends.append(self.discovery.close())
+        if self.capture:
+            ends.append(asyncio.to_thread(self.capture.stop))
+        for failure in await asyncio.gather(*ends, return_exceptions=True):
+            if failure:
+                log.error("a bug while stopping", exc_info=failure)
+
+    async def _start_capture(self, config: Config) -> None:
+        """Load first, then swap: a microphone that hears is not given up for models that cannot be loaded."""
+        listener = await in_background(build.listener, config)
+        if self.capture:
+            self.capture.stop()
+            self.inbox.post(ev.DeviceFailed(ev.Device.MICROPHONE, "reopened for the new configuration"))
+            # Now: the new listener must not be told of a command that the old one heard.
+            self._drain()
+        self.listener, microphone = listener, config.microphone
+        playing = partial(getattr, self, "is_playing")
+        self.capture = Capture(partial(open_source, microphone), microphone, listener, self.inbox.post, playing)
+        self._listen_for(self._wanted)
+        self.capture.start()
+
+    async def _start_discovery(self) -> None:
+        if self.config.discovery.enabled:
+            self.discovery = Discovery(build.service(self.config, self.memory.identity, self.server.port))
+            await self.discovery.start()
+
+    def _make_server(self, config: Config) -> Server:
+        return Server(config.server, build.info(config), self.inbox.post)
+
+    def _make_playback(self) -> Playback:
+        speaker = self.config.speaker
+        playback = Playback(partial(open_sink, speaker), speaker, self.inbox.post)
+        playback.set_volume(speaker.volume if self.memory.volume is None else self.memory.volume)
+        return playback
+
+    @property
+    def is_playing(self) -> bool:
+        """The speaker makes a sound."""
+        return self.playback.playing
+
+    async def reload(self, config: Config) -> None:
+        """Put a new configuration into force; only the parts that it changes are made anew.
+
+        Raises:
+            ModelError: a model is missing or damaged; nothing has changed.
+            ServerError: the new port is taken or the address is not ours; only there the old settings stay in force.
+        """
+        old = self.config
+        if _hearing(old) != _hearing(config):
+            await self._start_capture(config)
+        self.config = replace(config, server=old.server)
+        self.conversation = replace(
+            self.conversation, server_ends=config.command.end_of_speech == "server", max_s=config.command.max_s
+        )
+        self.cues = Cues(config.sounds)
+        if old.speaker != config.speaker:
+            self._renew_playback()
+        failure = await self._renew_server(config) if old.server != config.server else None
+        self.server.describe_as(build.info(self.config))
+        if _found_by(old) != _found_by(self.config):
+            await self._renew_discovery()
+        if failure:
+            raise failure
+
+    async def _renew_server(self, config: Config) -> ServerError | None:
+        """Hang up and serve as the new configuration says; where that fails, as the old one said."""
+        new = self._make_server(config)
+        await self.server.close()
+        self._drain()
+        if self.conversation.connection is not None:
+            self._handle(ev.ServerLost(self.conversation.connection, "hung up for the new configuration"))
+        try:
+            self.server = new
+            await new.start()
+        except ServerError as error:
+            await new.close()
+            self.server = self._make_server(self.config)
+            await self.server.start()
+            return error
+        self.config = config
+        return None
+
+    async def _renew_discovery(self) -> None:
+        if self.discovery:
+            await self.discovery.close()
+        self.discovery = None
+        await self._start_discovery()
+
+    def _renew_playback(self) -> None:
+        self.playback.stop()
+        self.playback = self._make_playback()
+        self.playback.start()
+        for sound in self.conversation.sounds:
+            self.inbox.post(ev.PlaybackFinished(sound.source, failed=True))
+
+    # --- events and effects -----------------------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        for event in self.inbox.take():
+            self._handle(event)
+
+    def _handle(self, event: ev.Event) -> None:
+        now_s = self._loop.time()
+        self._guard(self._watch, now_s, event)
+        try:
+            self.conversation, effects, deadline_s = session.step(self.conversation, event, now_s)
+        except IllegalEvent as error:
+            self.illegal_events += 1
+            log.error("ignored: %s", error)
+            return
+        for effect in effects:
+            self._guard(self._perform[type(effect)], effect)
+            self._guard(self._watch, now_s, effect)
+        self._schedule(deadline_s)
+
+    def _watch(self, now_s: float, what: ev.Event | ev.Effect) -> None:
+        self.turns.write(now_s, what)
+        self._observe(now_s, what)
+
+    def _guard(self, act: Callable[..., None], *about: object) -> None:
+        """A bug in one effect must not cost the others, nor the events behind it: the satellite would stay deaf."""
+        try:
+            act(*about)
+        except Exception:
+            self.bugs += 1
+            log.exception("a bug; the conversation goes on")
+
+    def _schedule(self, deadline_s: float | None) -> None:
+        if self._tick:
+            self._tick.cancel()
+            self._tick = None
+        if deadline_s is not None:
+            self._tick = self._loop.call_at(deadline_s, self._handle, ev.Tick())
+
+    def _start_stream(self, effect: ev.StartStream) -> None:
+        self.server.tell(ev.MicAudio(lead_in(effect.floor_dbfs)))
+
+    def _listen_for(self, effect: ev.ListenFor) -> None:
+        self._wanted = effect
+        if self.capture:
+            self.capture.apply(ev.ListenSettings(effect.command, effect.muted, self.memory.thresholds))
+
+    def _play_cue(self, effect: ev.PlayCue) -> None:
+        sound = self.cues.get(effect.name)
+        if sound:
+            self.playback.cue(sound.pcm, sound.format)
+
+    def _play_start(self, effect: ev.PlayStart) -> None:
+        self.playback.begin(effect.source, AudioFormat(effect.rate_hz, effect.channels, effect.width_bytes))
+
+    # --- control ----------------------------------------------------------------------------------------------------
+
+    def change(self, asked: Mapping[str, str]) -> Mapping[str, Any]:
+        """Apply what `--set` asked for, and keep it. Returns what is now in force.
+
+        Raises:
+            ControlError: a key or value is wrong; nothing is changed.
+        """
+        changes = parse_settings(asked, [build.model_name(word) for word in self.config.wake_word])
+        if changes.volume is not None:
+            self.memory.volume = changes.volume
+            self.playback.set_volume(changes.volume)
+        if changes.thresholds:
+            self.memory.thresholds = {**self.memory.thresholds, **changes.thresholds}
+            self._listen_for(self._wanted)
+        if changes.muted is not None:
+            self.memory.muted = changes.muted
+            self.inbox.post(ev.MuteChanged(changes.muted))
+        try:
+            self.memory.save()
+        except StateError as error:
+            log.error("in force until the next start only: %s", error)
+        return status.settings(self)
+
+    def status(self) -> Mapping[str, Any]:
+        """Everything that `--status` shows."""
+        return status.report(self)
+
+
+def _hearing(config: Config) -> tuple[object, ...]:
+    """What the listener and its microphone are made from."""
+    return config.microphone, config.wake_word, config.command, config.paths.models
+
+
+def _found_by(config: Config) -> tuple[object, ...]:
+    """What the announcement is made from."""
+    return config.server, config.satellite, config.discovery

@@ -1,0 +1,56 @@
+"""What `--status` shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from satellite import __version__
+from satellite.app import build
+
+if TYPE_CHECKING:
+    from satellite.app.satellite import Satellite
+
+
+def settings(satellite: Satellite) -> Mapping[str, Any]:
+    """What can be set at run time, as it is in force."""
+    memory, config = satellite.memory, satellite.config
+    return {
+        "volume": config.speaker.volume if memory.volume is None else memory.volume,
+        "mute": memory.muted,
+        "threshold": {
+            name: memory.thresholds.get(name, word.threshold)
+            for word in config.wake_word
+            for name in (build.model_name(word),)
+        },
+    }
+
+
+def report(satellite: Satellite) -> Mapping[str, Any]:
+    """State, server, devices, counters and queues, as plain JSON values."""
+    conversation = satellite.conversation
+    return {
+        "version": __version__,
+        "uptime_s": round(time.monotonic() - satellite.started_at_s, 1),
+        "state": conversation.phase.name.lower(),
+        "turns": conversation.turn,
+        "connected": conversation.connection is not None,
+        "paused": conversation.paused,
+        "settings": settings(satellite),
+        "server": asdict(satellite.server.statistics()),
+        "microphone": {
+            "device": satellite.config.microphone.device,
+            **(asdict(satellite.capture.statistics()) if satellite.capture else {"state": "loading models"}),
+        },
+        "listener": asdict(satellite.listener.statistics()) if satellite.listener else "loading models",
+        "speaker": {"device": satellite.config.speaker.device, **asdict(satellite.playback.statistics())},
+        "discovery": asdict(satellite.discovery.statistics()) if satellite.discovery else "off",
+        "inbox": {
+            **asdict(satellite.inbox.statistics()),
+            "illegal_events": satellite.illegal_events,
+            "bugs": satellite.bugs,
+        },
+        "last_turns": satellite.turns.last(),
+    }

@@ -1,0 +1,121 @@
+"""How long each turn took, and where: one log line when it is over, the last 20 in the status."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from satellite.core import events as ev
+
+log = logging.getLogger("satellite.turn")
+
+KEPT = 20
+
+# What happened, as the status names it; of each kind the first counts. The run is asked for in the moment of the wake.
+MOMENTS: Mapping[type, str] = {
+    ev.Transcribing: "accepted",
+    ev.SpeechStarted: "speech_started",
+    ev.SpeechEnded: "speech_ended",
+    ev.TranscriptReceived: "transcript",
+    ev.AnswerText: "answer_text",
+    ev.PlayAudio: "first_answer_sound",
+}
+TOLD: Mapping[type, str] = {
+    ev.MicAudio: "first_sound_sent",
+    ev.MicStop: "audio_stop",
+    ev.Played: "played",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn that is over.
+
+    Attributes:
+        number: of the turn, as the conversation counts.
+        wake_word: the model that fired; "" when it was listened without one.
+        score: of that model.
+        outcome: "answered", "unanswered", or what went wrong.
+        moments_ms: when what happened, since the wake word was heard.
+    """
+
+    number: int
+    wake_word: str
+    score: float
+    outcome: str
+    moments_ms: Mapping[str, float]
+
+    def __str__(self) -> str:
+        moments = " ".join(f"{name}={ms:.0f}" for name, ms in self.moments_ms.items())
+        return f"turn {self.number} {self.outcome}: {self.wake_word or 'no wake word'} {self.score:.2f}, ms: {moments}"
+
+
+@dataclass(slots=True)
+class _Running:
+    number: int
+    began_s: float
+    wake: ev.WakeDetected | None
+    moments_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Turns:
+    """Watches events and effects; knows the turn under way and the last ones."""
+
+    def __init__(self) -> None:
+        self._running: _Running | None = None
+        self._wake: ev.WakeDetected | None = None
+        self._over: deque[Turn] = deque(maxlen=KEPT)
+
+    def last(self) -> list[dict[str, Any]]:
+        """The last turns, oldest first, as plain values."""
+        return [
+            {
+                "turn": turn.number,
+                "outcome": turn.outcome,
+                "wake_word": turn.wake_word,
+                "score": round(turn.score, 3),
+                **{f"{name}_ms": round(ms, 1) for name, ms in turn.moments_ms.items()},
+            }
+            for turn in self._over
+        ]
+
+    def write(self, now_s: float, what: ev.Event | ev.Effect) -> None:
+        """Take note of one event or effect, at a time on any clock that only goes forward."""
+        match what:
+            case ev.WakeDetected():
+                self._wake = what
+            case ev.StartStream(turn=number):
+                self._begin(number, now_s)
+            case ev.PipelineFailed(code=code):
+                self._end(f"failed ({code})")
+            case ev.ServerLost():
+                self._end("lost")
+            case ev.TellServer(message=message):
+                self._mark(TOLD.get(type(message)), now_s)
+            case _:
+                self._mark(MOMENTS.get(type(what)), now_s)
+        if isinstance(what, ev.TellServer) and isinstance(what.message, ev.Played):
+            self._end("answered")
+
+    def _begin(self, number: int, now_s: float) -> None:
+        self._end("unanswered")
+        self._running = _Running(number, now_s, self._wake)
+        self._wake = None
+
+    def _mark(self, name: str | None, now_s: float) -> None:
+        if self._running and name:
+            self._running.moments_ms.setdefault(name, (now_s - self._running.began_s) * 1000)
+
+    def _end(self, outcome: str) -> None:
+        running, self._running = self._running, None
+        if running is None:
+            return
+        wake = running.wake
+        turn = Turn(
+            running.number, wake.model if wake else "", wake.score if wake else 0.0, outcome, running.moments_ms
+        )
+        self._over.append(turn)
+        log.info("%s", turn)

@@ -1,0 +1,347 @@
+"""The command line: from arguments to one verb. What a verb does is elsewhere, and is imported when it is asked for.
+
+Nothing heavy is imported here: `satellite --help` answers at once, on a small board too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
+
+from satellite import __version__
+from satellite.core.errors import ConfigError, SatelliteError
+
+if TYPE_CHECKING:
+    from satellite.config import Config
+    from satellite.config.loading import Loaded
+
+EXIT_FAILED = 1
+EXIT_MISTAKES = 2
+EXIT_INTERRUPTED = 130
+
+DEMO_OUTPUT = "satellite-demo.wav"
+
+_DESCRIPTION = """\
+The ears and voice of Home Assistant: hears its wake word, streams the command,
+plays the answer. Without any option it runs, as the configuration says."""
+
+_EPILOG = """\
+Examples:
+  satellite --demo
+  satellite --name Kitchen --mic usb --speaker usb --wake-word alexa
+  satellite --set volume=60 threshold.alexa=0.6
+
+Settings come from the configuration file (~/.config/satellite/satellite.toml,
+else /etc/satellite/satellite.toml), then from variables such as
+SATELLITE_SERVER_PORT=10701, then from options; the last one counts.
+
+Exit codes: 0 done, or stopped as asked; 1 failed; 2 mistakes in the options or
+the configuration; 130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments (default: the process's) ask for.
+
+    Returns:
+        The exit code; what went wrong has been said on standard error.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale without umlauts is no reason to fail
+    try:
+        code = _obey(sys.argv[1:] if arguments is None else arguments)
+        _print("")
+    except ConfigError as error:
+        _complain_of_all(error.mistakes)
+        return EXIT_MISTAKES
+    except SatelliteError as error:
+        _complain(str(error))
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        _abandon_output()
+        return EXIT_FAILED
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.startswith("satellite"):
+            raise
+        _complain(f"the Python package {error.name} is not installed; run scripts/setup")
+        return EXIT_FAILED
+    return code
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon_output()
+        raise SatelliteError(f"the output cannot be written: {error.strerror}") from None
+
+
+def _abandon_output() -> None:
+    """Python would try once more to write what is left when it ends, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(text: str) -> None:
+    print(f"satellite: {text}", file=sys.stderr)
+
+
+def _complain_of_all(mistakes: Sequence[str]) -> None:
+    if len(mistakes) == 1:
+        _complain(mistakes[0])
+    else:
+        _complain(f"{len(mistakes)} mistakes:")
+        print("\n".join(f"  {mistake}" for mistake in mistakes), file=sys.stderr)
+
+
+def _obey(arguments: Sequence[str]) -> int:
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if options.help:
+        _print(parser.format_help())
+        return 0
+    if unknown:
+        _refuse_unknown(unknown[0], parser)
+    return _verb(options)(options)
+
+
+def _refuse_unknown(argument: str, parser: argparse.ArgumentParser) -> NoReturn:
+    from satellite.config.values import did_you_mean
+
+    known = sorted(set(re.findall(r"--[a-z-]+", parser.format_help())))
+    hint = did_you_mean(argument.partition("=")[0], known) or "; see satellite --help"
+    raise ConfigError([f"{argument} is not known{hint}"])
+
+
+# --- verbs ------------------------------------------------------------------------------------------------------------
+
+
+def _verb(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """The one that is asked for; to run, when none is."""
+    asked = [name for name in _VERBS if getattr(options, name) not in (None, False)]
+    if len(asked) > 1:
+        raise ConfigError([f"{' and '.join(map(_flag, asked))} together: one at a time, please"])
+    verb = asked[0] if asked else "run"
+    for extra, verbs in _EXTRAS.items():
+        if getattr(options, extra) and verb not in verbs:
+            raise ConfigError([f"{_flag(extra)} goes with {' or '.join(map(_flag, verbs))} only"])
+    return _VERBS[verb] if asked else _run
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from satellite.app import run
+
+    _checked(options)
+    return run(_loader(options))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    config = _loader(options)()  # before the import, which takes its time
+    from satellite.diagnostics import demo
+
+    devices = {key: text for _, key, text in options.settings if key.endswith(".device")}
+    return demo.run(
+        config,
+        devices.get("microphone.device"),
+        devices.get("speaker.device"),
+        options.output or DEMO_OUTPUT,
+    )
+
+
+def _list_devices(options: argparse.Namespace) -> int:
+    from satellite.device import listing
+
+    return listing.main(options.json)
+
+
+def _fetch_models(options: argparse.Namespace) -> int:
+    from satellite import models
+
+    directory = models.models_directory(_loader(options)().paths.models)
+    models.fetch(options.fetch_models, directory, lambda line: _print(f"{line}\n"))
+    return 0
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    from satellite.config.writing import effective
+
+    loaded = _checked(options)
+    _print(f"# {loaded.file or 'no configuration file'}\n\n{effective(loaded.config, loaded.origins)}")
+    return 0
+
+
+def _example_config(options: argparse.Namespace) -> int:
+    from satellite.config.writing import example, write_example
+
+    if options.example_config == "-":
+        _print(example())
+    else:
+        write_example(options.example_config)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    return _ask(options, "status")
+
+
+def _set(options: argparse.Namespace) -> int:
+    from satellite.control.settings import split_pairs
+
+    return _ask(options, "set", split_pairs(options.set))
+
+
+def _ask(options: argparse.Namespace, verb: str, settings: dict[str, str] | None = None) -> int:
+    import json
+
+    from satellite.control.client import request
+    from satellite.control.page import status_page
+    from satellite.core.places import find_control_path
+
+    answer = request(find_control_path(_loader(options)().paths.control), verb, settings)
+    _print(json.dumps(answer, indent=2) + "\n" if options.json else status_page(answer))
+    return 0
+
+
+def _version(_options: argparse.Namespace) -> int:
+    _print(f"satellite {__version__}\n")
+    return 0
+
+
+_VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "demo": _demo,
+    "list_devices": _list_devices,
+    "fetch_models": _fetch_models,
+    "check_config": _check_config,
+    "example_config": _example_config,
+    "status": _status,
+    "set": _set,
+    "version": _version,
+}
+
+# Options that only some verbs take.
+_EXTRAS = {"json": ("list_devices", "status", "set"), "output": ("demo",)}
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def _loader(options: argparse.Namespace) -> Callable[[], Config]:
+    """Reads the configuration, anew at each call, always from the same places."""
+    from satellite.config.loading import load
+    from satellite.config.sources import TextSetting
+
+    return partial(load, options.config, dict(os.environ), [TextSetting(*given) for given in options.settings])
+
+
+def _checked(options: argparse.Namespace) -> Loaded:
+    """The configuration, or every mistake in it: of form, and names that lead nowhere."""
+    from satellite.app import check_names
+    from satellite.config.loading import read
+    from satellite.config.sources import TextSetting
+
+    loaded = read(options.config, os.environ, [TextSetting(*given) for given in options.settings])
+    mistakes = [*loaded.mistakes, *check_names(loaded.config)]
+    if mistakes:
+        raise ConfigError(mistakes)
+    return loaded
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of printing its usage first."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError([f"{message.removeprefix('argument ')}; see satellite --help"])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="satellite",
+        usage="satellite [option...]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=28, width=_width()),
+        allow_abbrev=False,
+        add_help=False,
+    )
+    _add_settings(parser)
+    _add_verbs(parser)
+    _add_extras(parser)
+    return parser
+
+
+def _width() -> int:
+    return max(60, min(118, shutil.get_terminal_size().columns))
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    running = parser.add_argument_group("Running")
+    running.add_argument("--config", metavar="FILE", help="read this file, not the user's or the system's")
+    for flag, key, metavar, text in (
+        ("--name", "satellite.name", "NAME", "in Home Assistant (default: the host's name)"),
+        ("--area", "satellite.area", "AREA", "the room it is in"),
+        ("--mic", "microphone.device", "DEVICE", "microphone; a part of its name will do"),
+        ("--speaker", "speaker.device", "DEVICE", "speaker, likewise; or none"),
+        ("--volume", "speaker.volume", "PERCENT", "of the speaker, 0 to 100"),
+        ("--wake-word", "wake_word", "NAME", "listen for this model or .onnx file; repeatable"),
+        ("--host", "server.host", "ADDRESS", "listen on this address only"),
+        ("--port", "server.port", "PORT", "listen on this port (default: 10700)"),
+        ("--log-level", "log.level", "LEVEL", "debug, info, warning or error (default: info)"),
+    ):
+        convert = partial(_setting, flag, key)
+        running.add_argument(
+            flag, dest="settings", action="append", type=convert, metavar=metavar, help=text, default=[]
+        )
+    for flag, key, value, text in (
+        ("--debug", "log.level", "debug", "the same as --log-level debug"),
+        ("--no-discovery", "discovery.enabled", "false", "do not announce this device on the network"),
+    ):
+        given = _setting(flag, key, value)
+        running.add_argument(flag, dest="settings", action="append_const", const=given, help=text)
+
+
+def _setting(flag: str, key: str, text: str) -> tuple[str, str, str]:
+    """A config.sources.TextSetting to be, without importing it."""
+    return flag, key, text
+
+
+def _add_verbs(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_argument_group("Instead of running")
+    verbs.add_argument("--demo", action="store_true", help="show a whole turn; with --mic: a parrot to talk to")
+    verbs.add_argument("--list-devices", action="store_true", help="show the microphones and speakers")
+    verbs.add_argument("--fetch-models", nargs="*", metavar="NAME", help="download the models: these, or all")
+    verbs.add_argument("--check-config", action="store_true", help="show all settings, or all mistakes")
+    verbs.add_argument(
+        "--example-config", nargs="?", const="-", metavar="FILE", help="write a file with every setting explained"
+    )
+    verbs.add_argument("--status", action="store_true", help="ask the running satellite how it is")
+    verbs.add_argument(
+        "--set",
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="change it: volume=0..100, mute=on|off, threshold.NAME=0.01..1",
+    )
+    verbs.add_argument("--version", action="store_true", help="show the version")
+    verbs.add_argument("-h", "--help", action="store_true", help="show this page")
+
+
+def _add_extras(parser: argparse.ArgumentParser) -> None:
+    extras = parser.add_argument_group("With some of these")
+    extras.add_argument("--json", action="store_true", help="--list-devices, --status, --set: answer in JSON")
+    extras.add_argument("--output", metavar="FILE", help="--demo: play into this WAV file")

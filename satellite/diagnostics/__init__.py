@@ -1,0 +1,1 @@
+"""Programs that show a person what the satellite does."""

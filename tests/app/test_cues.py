@@ -1,0 +1,43 @@
+"""The satellite's own sounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from satellite.app.cues import LONGEST_S, Cues
+from satellite.codec.wav import write_wav
+from satellite.config import SoundsConfig
+from satellite.core.audio import AudioFormat
+
+FORMAT = AudioFormat(8_000, 1, 2)
+
+
+def test_the_awake_and_done_sounds_are_off_and_the_error_sound_is_on() -> None:
+    cues = Cues(SoundsConfig())
+    assert cues.get("awake") is None
+    assert cues.get("done") is None
+    assert cues.get("error") is not None
+
+
+def test_the_awake_sound_lasts_at_most_150_ms() -> None:
+    sound = Cues(SoundsConfig(awake="default")).get("awake")
+    assert sound
+    assert 0 < len(sound.pcm) / sound.format.second_bytes <= 0.15
+
+
+def test_an_own_file_takes_the_place_of_a_sound(tmp_path: Path) -> None:
+    write_wav(tmp_path / "own.wav", b"\1\0" * 80, FORMAT)
+    sound = Cues(SoundsConfig(error=str(tmp_path / "own.wav"))).get("error")
+    assert sound
+    assert (sound.pcm, sound.format) == (b"\1\0" * 80, FORMAT)
+
+
+def test_a_song_is_cut(tmp_path: Path) -> None:
+    write_wav(tmp_path / "song.wav", bytes(FORMAT.second_bytes * 10), FORMAT)
+    sound = Cues(SoundsConfig(error=str(tmp_path / "song.wav"))).get("error")
+    assert sound
+    assert len(sound.pcm) == LONGEST_S * FORMAT.second_bytes
+
+
+def test_a_file_that_vanished_is_replaced_by_the_default(tmp_path: Path) -> None:
+    assert Cues(SoundsConfig(error=str(tmp_path / "gone.wav"))).get("error") == Cues(SoundsConfig()).get("error")

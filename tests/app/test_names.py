@@ -1,0 +1,58 @@
+"""Names that lead nowhere are told before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from satellite.app import check_names
+from satellite.config import Config, SoundsConfig, WakeWordConfig
+
+
+def words(*models: str) -> Config:
+    return Config(wake_word=tuple(WakeWordConfig(model) for model in models))
+
+
+def test_the_default_configuration_names_what_there_is() -> None:
+    assert check_names(Config()) == []
+
+
+def test_a_misspelt_wake_word_gets_a_hint() -> None:
+    (line,) = check_names(words("hey_jarvi"))
+    assert "did you mean hey_jarvis?" in line
+
+
+def test_a_model_that_is_no_wake_word_is_refused() -> None:
+    (line,) = check_names(words("silero_vad"))
+    assert "silero_vad is not a wake word; there are" in line
+    assert "hey_jarvis" in line
+
+
+def test_an_own_model_must_be_a_file(tmp_path: Path) -> None:
+    own = tmp_path / "computer.onnx"
+    (line,) = check_names(words(str(own)))
+    assert line == f"wake_word.model: {own}: no such file"
+    own.touch()
+    assert check_names(words(str(own))) == []
+
+
+def test_every_mistake_is_told_sounds_too(tmp_path: Path) -> None:
+    noise = tmp_path / "noise.wav"
+    noise.write_bytes(b"no sound at all")
+    sounds = SoundsConfig(awake=str(tmp_path / "none.wav"), done=str(noise))
+    config = Config(wake_word=words("a", "b").wake_word, sounds=sounds)
+    lines = check_names(config)
+    assert len(lines) == 4
+    assert any("sounds.awake" in line and "No such file" in line for line in lines)
+    assert any("sounds.done" in line for line in lines)
+
+
+def test_two_wake_words_of_one_name_are_refused(tmp_path: Path) -> None:
+    own = tmp_path / "hey_jarvis.onnx"
+    own.touch()
+    (line,) = check_names(words("hey_jarvis", str(own)))
+    assert line == "wake_word.model: 2 wake words are called hey_jarvis; keep one, or rename the file"
+
+
+def test_the_home_of_nobody_is_a_mistake_like_others() -> None:
+    config = Config(wake_word=words("~nosuchuser/a.onnx").wake_word, sounds=SoundsConfig(awake="~nosuchuser/a.wav"))
+    assert [line.partition(":")[0] for line in check_names(config)] == ["wake_word.model", "sounds.awake"]

@@ -1,0 +1,74 @@
+"""Where the time of a turn went."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from satellite.app.turns import KEPT, Turns
+from satellite.core import events as ev
+
+WAKE = ev.WakeDetected("hey_jarvis", "Hey Jarvis", 0.876, 0, -60)
+
+
+def told(*story: tuple[float, ev.Event | ev.Effect]) -> Turns:
+    turns = Turns()
+    for now_s, what in story:
+        turns.write(now_s, what)
+    return turns
+
+
+def test_a_turn_is_told_in_milliseconds_since_the_wake_word(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    turns = told(
+        (10.0, WAKE),
+        (10.0, ev.TellServer(ev.Detection("hey_jarvis"))),
+        (10.0, ev.StartStream(3, -60)),
+        (10.005, ev.Transcribing()),
+        (10.01, ev.TellServer(ev.MicAudio(b"\0\0"))),
+        (10.5, ev.TellServer(ev.MicAudio(b"\0\0"))),
+        (12.0, ev.SpeechEnded(3, 0, ev.EndReason.SILENCE)),
+        (12.0, ev.TellServer(ev.MicStop())),
+        (12.4, ev.TranscriptReceived("x")),
+        (12.5, ev.PlayAudio(1, b"\0\0")),
+        (14.0, ev.TellServer(ev.Played())),
+        (15.0, ev.TellServer(ev.Played())),
+    )
+    (turn,) = turns.last()
+    assert turn == {
+        "turn": 3,
+        "outcome": "answered",
+        "wake_word": "hey_jarvis",
+        "score": 0.876,
+        "accepted_ms": 5.0,
+        "first_sound_sent_ms": 10.0,
+        "speech_ended_ms": 2000.0,
+        "audio_stop_ms": 2000.0,
+        "transcript_ms": 2400.0,
+        "first_answer_sound_ms": 2500.0,
+        "played_ms": 4000.0,
+    }
+    (line,) = [record.message for record in caplog.records]
+    assert line.startswith("turn 3 answered: hey_jarvis 0.88, ms: accepted=5 first_sound_sent=10 ")
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (ev.PipelineFailed("stt-no-text-recognized", ""), "failed (stt-no-text-recognized)"),
+        (ev.ServerLost(1, "closed"), "lost"),
+        (ev.StartStream(2, -60), "unanswered"),
+    ],
+)
+def test_a_turn_may_end_otherwise(end: ev.Event | ev.Effect, outcome: str) -> None:
+    assert told((0.0, WAKE), (0.0, ev.StartStream(1, -60)), (1.0, end)).last()[0]["outcome"] == outcome
+
+
+def test_what_happens_outside_of_a_turn_is_nobodys() -> None:
+    assert told((0.0, ev.TranscriptReceived("x")), (0.0, ev.TellServer(ev.Played()))).last() == []
+
+
+def test_only_the_last_ones_are_kept() -> None:
+    turns = told(*((float(n), ev.StartStream(n, -60)) for n in range(KEPT + 6)))
+    assert [turn["turn"] for turn in turns.last()] == list(range(5, KEPT + 5))

@@ -1,0 +1,180 @@
+"""The whole satellite as its owner runs it: a process of its own, a real ALSA path, real sockets, real models."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from satcard.satcard import VirtualCards
+
+from satellite.control.client import request
+
+DATA = Path(__file__).parent.parent / "data"
+RATE_HZ = 16_000
+# From the start of the process to the first frame; generous, because two cores run other tests.
+START_S = 20.0
+
+
+class Box:
+    """A running satellite.
+
+    Args:
+        folder: where its configuration and state are; made anew for each test.
+        cards: its sound cards.
+        settings: lines of the configuration's tables, by table: {"command": 'end_of_speech = "server"'}.
+    """
+
+    def __init__(self, folder: Path, cards: VirtualCards, settings: dict[str, str] | None = None) -> None:
+        self.cards = cards
+        self.folder = folder
+        self.port = _free_port()
+        self.log: list[str] = []
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self.config = folder / "satellite.toml"
+        self.config.write_text(_config(folder, self.port, settings or {}))
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException as error:
+            await self.__aexit__(type(error))
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind:
+            print("\n".join(self.log[-60:]))
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        if self._reader:
+            await self._reader
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process
+        return self._process.pid
+
+    async def start(self, hears: bool = True) -> None:
+        """Start it, and wait until it serves and hears."""
+        self.log.clear()
+        environment = {**os.environ, **self.cards.env(), "XDG_RUNTIME_DIR": str(self.folder), "PYTHONUNBUFFERED": "1"}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "satellite",
+            "--config",
+            str(self.config),
+            env=environment,
+            stderr=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        self._reader = asyncio.create_task(self._read_log())
+        await self.says("is listening on port", START_S)
+        if hears:
+            await self.says("microphone: ", START_S)
+
+    async def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
+        """Ask it to end: its exit code, and how many seconds it took."""
+        assert self._process
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        self._process.send_signal(number)
+        code = await asyncio.wait_for(self._process.wait(), 10)
+        return code, loop.time() - began_s
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        assert self._process
+        self._process.send_signal(number)
+
+    async def says(self, text: str, within_s: float = 10.0, count: int = 1) -> None:
+        """Wait for the `count`-th line with this text in the log."""
+        await self._until(lambda: sum(text in line for line in self.log) >= count, f"{text!r} in the log", within_s)
+
+    async def status(self) -> dict[str, Any]:
+        """As --status --json shows it."""
+        return dict(await asyncio.to_thread(request, self.folder / "satellite.sock", "status"))
+
+    async def set(self, **settings: str) -> dict[str, Any]:
+        """As --set."""
+        return dict(await asyncio.to_thread(request, self.folder / "satellite.sock", "set", settings))
+
+    async def in_state(self, state: str, within_s: float = 10.0) -> None:
+        """Wait until the conversation is in this phase."""
+        deadline_s = asyncio.get_running_loop().time() + within_s
+        while (now := (await self.status())["state"]) != state:
+            assert asyncio.get_running_loop().time() < deadline_s, f"{now}, not {state}; log: {self.log[-10:]}"
+
+    async def _until(self, fact: Callable[[], bool], what: str, within_s: float) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                while not fact():
+                    assert not self._dead, f"the satellite ended: {self.log[-5:]}"
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise AssertionError(f"no {what} within {within_s} s; log: {self.log[-10:]}") from None
+
+    @property
+    def _dead(self) -> bool:
+        return self._reader is None or self._reader.done()
+
+    async def _read_log(self) -> None:
+        assert self._process
+        assert self._process.stderr
+        async for line in self._process.stderr:
+            self.log.append(line.decode().rstrip())
+            self._news.set()
+        self._news.set()
+
+
+def clip(name: str) -> npt.NDArray[np.int16]:
+    """A made recording: int16, (n,), 16 kHz."""
+    with wave.open(str(DATA / f"{name}.wav")) as file:
+        assert (file.getframerate(), file.getnchannels()) == (RATE_HZ, 1)
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def quiet(seconds: float, seed: int = 1) -> npt.NDArray[np.int16]:
+    """A quiet room."""
+    return np.random.default_rng(seed).normal(0, 10, round(seconds * RATE_HZ)).astype(np.int16)
+
+
+def tone(seconds: float, rate_hz: int = 22_050, hz: float = 440.0) -> bytes:
+    """Sound for an answer, 16-bit mono."""
+    time_s = np.arange(round(seconds * rate_hz)) / rate_hz
+    return (8_000 * np.sin(2 * np.pi * hz * time_s)).astype("<i2").tobytes()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _config(folder: Path, port: int, settings: dict[str, str]) -> str:
+    tables = {
+        "satellite": 'name = "Test"',
+        "microphone": 'device = "satmic"\nbuffer_ms = 2000',
+        "speaker": 'device = "satspk"',
+        "server": f'host = "127.0.0.1"\nport = {port}',
+        "discovery": "enabled = false",
+        "paths": f'state = "{folder}/state"',
+        "log": 'level = "debug"',
+    }
+    for table, lines in settings.items():
+        tables[table] = "\n".join(filter(None, (tables.get(table, ""), lines)))
+    return "".join(f"[{table}]\n{lines}\n\n" for table, lines in tables.items())
