@@ -10,8 +10,9 @@ from collections.abc import Callable
 import numpy as np
 
 from satellite.core.audio import AudioFormat, Frame, Int16
+from satellite.core.effects import ListenSettings
 from satellite.core.errors import DeviceLost
-from satellite.core.events import AudioLost, Event, ListenSettings
+from satellite.core.events import AudioLost, Event
 from satellite.core.ports import Captured
 from satellite.device.pacing import PlayClock
 

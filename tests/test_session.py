@@ -10,6 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.core import events
+from satellite.core.effects import (
+    Command,
+    DropServer,
+    Effect,
+    ListenFor,
+    PlayAudio,
+    PlayCue,
+    PlayEnd,
+    PlayStart,
+    StartStream,
+    StopPlayback,
+    TellServer,
+)
 from satellite.core.errors import IllegalEvent
 from satellite.core.events import (
     AnswerAudio,
@@ -17,38 +30,22 @@ from satellite.core.events import (
     AnswerStarted,
     AnswerText,
     AudioLost,
-    Command,
-    Detection,
     Device,
     DeviceFailed,
     DeviceReady,
-    DropServer,
-    Effect,
     EndReason,
     Event,
-    ListenFor,
     ListenRequested,
-    MicAudio,
     MicrophoneEnded,
-    MicStop,
     MuteChanged,
     PipelineFailed,
-    PlayAudio,
     PlaybackFinished,
-    PlayCue,
-    Played,
-    PlayEnd,
-    PlayStart,
-    RunPipeline,
     ServerConnected,
     ServerLost,
     ServerPaused,
     SpeechAudio,
     SpeechEnded,
     SpeechStarted,
-    StartStream,
-    StopPlayback,
-    TellServer,
     Tick,
     TimerChanged,
     Transcribing,
@@ -57,6 +54,7 @@ from satellite.core.events import (
     VoiceStopped,
     WakeDetected,
 )
+from satellite.core.messages import Detection, MicAudio, MicStop, Played, RunPipeline
 from satellite.session import Phase, State, step
 from satellite.session import conversation as session
 

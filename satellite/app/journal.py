@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from satellite.core import effects as fx
 from satellite.core import events as ev
 
 log = logging.getLogger("satellite.conversation")
@@ -32,7 +33,7 @@ LINES: dict[type, tuple[int, Callable[[Any], str]]] = {
     ev.MicrophoneEnded: (logging.INFO, lambda _: "the microphone's file is over"),
     ev.AudioLost: (logging.WARNING, lambda e: f"about {e.count} samples lost: {e.cause}"),
     ev.TimerChanged: (logging.INFO, lambda e: f"timer {e.id[:TEXT]!r} {e.kind}"),
-    ev.DropServer: (logging.WARNING, lambda e: f"hanging up: {e.reason}"),
+    fx.DropServer: (logging.WARNING, lambda e: f"hanging up: {e.reason}"),
 }
 
 
@@ -43,7 +44,7 @@ class Journal:
         self._minute_s: dict[type, float] = {}
         self._lines: Counter[type] = Counter()
 
-    def write(self, now_s: float, what: ev.Event | ev.Effect) -> None:
+    def write(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         """Log one event or effect, if it tells a person something. `now_s`: any clock that only goes forward."""
         kind = type(what)
         if kind not in LINES:

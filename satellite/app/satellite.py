@@ -18,7 +18,9 @@ from satellite.app.loading import in_background
 from satellite.app.turns import Turns
 from satellite.config import Config
 from satellite.control.settings import parse_settings
+from satellite.core import effects as fx
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import IllegalEvent, ServerError, StateError
 from satellite.core.inbox import Inbox
@@ -33,7 +35,7 @@ from satellite.state import State
 
 log = logging.getLogger(__name__)
 
-Observer: TypeAlias = Callable[[float, ev.Event | ev.Effect], None]
+Observer: TypeAlias = Callable[[float, ev.Event | fx.Effect], None]
 
 
 class Satellite:
@@ -60,7 +62,7 @@ class Satellite:
         )
         self.illegal_events = self.bugs = 0
         self._tick: asyncio.TimerHandle | None = None
-        self._wanted = ev.ListenFor(None, memory.muted)
+        self._wanted = fx.ListenFor(None, memory.muted)
         self.cues = Cues(config.sounds)
         self.turns = Turns()
         self.server = self._make_server(config)
@@ -70,15 +72,15 @@ class Satellite:
         self.listener: Listener | None = None
         self._perform: Mapping[type, Callable[[Any], None]] = MappingProxyType(
             {
-                ev.TellServer: lambda effect: self.server.tell(effect.message),
-                ev.StartStream: self._start_stream,
-                ev.DropServer: lambda effect: self.server.drop(effect.reason),
-                ev.ListenFor: self._listen_for,
-                ev.PlayCue: self._play_cue,
-                ev.PlayStart: self._play_start,
-                ev.PlayAudio: lambda effect: self.playback.feed(effect.source, effect.pcm),
-                ev.PlayEnd: lambda effect: self.playback.end(effect.source),
-                ev.StopPlayback: lambda _effect: self.playback.silence(),
+                fx.TellServer: lambda effect: self.server.tell(effect.message),
+                fx.StartStream: self._start_stream,
+                fx.DropServer: lambda effect: self.server.drop(effect.reason),
+                fx.ListenFor: self._listen_for,
+                fx.PlayCue: self._play_cue,
+                fx.PlayStart: self._play_start,
+                fx.PlayAudio: lambda effect: self.playback.feed(effect.source, effect.pcm),
+                fx.PlayEnd: lambda effect: self.playback.end(effect.source),
+                fx.StopPlayback: lambda _effect: self.playback.silence(),
             }
         )
 
@@ -233,7 +235,7 @@ class Satellite:
             self._guard(self._watch, now_s, effect)
         self._schedule(deadline_s)
 
-    def _watch(self, now_s: float, what: ev.Event | ev.Effect) -> None:
+    def _watch(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         self.turns.write(now_s, what)
         self._observe(now_s, what)
 
@@ -252,20 +254,20 @@ class Satellite:
         if deadline_s is not None:
             self._tick = self._loop.call_at(deadline_s, self._handle, ev.Tick())
 
-    def _start_stream(self, effect: ev.StartStream) -> None:
-        self.server.tell(ev.MicAudio(lead_in(effect.floor_dbfs)))
+    def _start_stream(self, effect: fx.StartStream) -> None:
+        self.server.tell(msg.MicAudio(lead_in(effect.floor_dbfs)))
 
-    def _listen_for(self, effect: ev.ListenFor) -> None:
+    def _listen_for(self, effect: fx.ListenFor) -> None:
         self._wanted = effect
         if self.capture:
-            self.capture.apply(ev.ListenSettings(effect.command, effect.muted, self.memory.thresholds))
+            self.capture.apply(fx.ListenSettings(effect.command, effect.muted, self.memory.thresholds))
 
-    def _play_cue(self, effect: ev.PlayCue) -> None:
+    def _play_cue(self, effect: fx.PlayCue) -> None:
         sound = self.cues.get(effect.name)
         if sound:
             self.playback.cue(sound.pcm, sound.format)
 
-    def _play_start(self, effect: ev.PlayStart) -> None:
+    def _play_start(self, effect: fx.PlayStart) -> None:
         self.playback.begin(effect.source, AudioFormat(effect.rate_hz, effect.channels, effect.width_bytes))
 
     # --- control ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from satellite.core import effects as fx
 from satellite.core import events as ev
+from satellite.core import messages as msg
 
 log = logging.getLogger("satellite.turn")
 
@@ -21,12 +23,12 @@ MOMENTS: Mapping[type, str] = {
     ev.SpeechEnded: "speech_ended",
     ev.TranscriptReceived: "transcript",
     ev.AnswerText: "answer_text",
-    ev.PlayAudio: "first_answer_sound",
+    fx.PlayAudio: "first_answer_sound",
 }
 TOLD: Mapping[type, str] = {
-    ev.MicAudio: "first_sound_sent",
-    ev.MicStop: "audio_stop",
-    ev.Played: "played",
+    msg.MicAudio: "first_sound_sent",
+    msg.MicStop: "audio_stop",
+    msg.Played: "played",
 }
 
 
@@ -82,22 +84,22 @@ class Turns:
             for turn in self._over
         ]
 
-    def write(self, now_s: float, what: ev.Event | ev.Effect) -> None:
+    def write(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         """Take note of one event or effect, at a time on any clock that only goes forward."""
         match what:
             case ev.WakeDetected():
                 self._wake = what
-            case ev.StartStream(turn=number):
+            case fx.StartStream(turn=number):
                 self._begin(number, now_s)
             case ev.PipelineFailed(code=code):
                 self._end(f"failed ({code})")
             case ev.ServerLost():
                 self._end("lost")
-            case ev.TellServer(message=message):
+            case fx.TellServer(message=message):
                 self._mark(TOLD.get(type(message)), now_s)
             case _:
                 self._mark(MOMENTS.get(type(what)), now_s)
-        if isinstance(what, ev.TellServer) and isinstance(what.message, ev.Played):
+        if isinstance(what, fx.TellServer) and isinstance(what.message, msg.Played):
             self._end("answered")
 
     def _begin(self, number: int, now_s: float) -> None:

@@ -1,7 +1,7 @@
-"""What happened (events), what to do about it (effects), what the server is told (messages).
+"""What happened: to the listener, the devices, the server, people and time. Frozen values: nothing here acts.
 
-Events come from the listener, the network, playback and control; the session answers them with effects; the app
-performs the effects. All are frozen values: nothing in here does anything.
+The session answers events with effects (`core/effects.py`), some of which are messages to the server
+(`core/messages.py`).
 """
 
 from __future__ import annotations
@@ -9,37 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, TypeAlias
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command being streamed.
-
-    Attributes:
-        turn: number of the conversation turn; the listener's speech events carry it back.
-        wake_at: sample index of the end of the hop that fired, or None when listening began without a wake word.
-    """
-
-    turn: int
-    wake_at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ListenSettings:
-    """All that the capture thread is told. Latest wins; read once per frame.
-
-    Attributes:
-        command: stream this command; None waits for a wake word.
-        muted: the microphone is replaced by silence before anything hears it.
-        thresholds: wake word model name to its threshold, where it differs from the configuration.
-    """
-
-    command: Command | None = None
-    muted: bool = False
-    thresholds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-
 
 # --- events from the listener and the devices -----------------------------------------------------------------------
 
@@ -289,112 +259,4 @@ FROM_SERVER = (
     | AnswerEnded
     | PipelineFailed
     | TimerChanged
-)
-
-# --- messages: what the server is told ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """The wake word `name` (the model's name in our info) was heard. Sent before RunPipeline."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunPipeline:
-    """Please transcribe what follows and answer with speech."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MicAudio:
-    """Sound of the command, WIRE_FORMAT."""
-
-    pcm: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class MicStop:
-    """The command is complete."""
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """The last sample of what you sent has left the speaker."""
-
-
-Message: TypeAlias = Detection | RunPipeline | MicAudio | MicStop | Played
-
-# --- effects: what the session wants done ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TellServer:
-    """Queue this message for the server, in order."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class StartStream:
-    """Send the synthetic lead-in (quiet noise at `floor_dbfs`) as the first sound of the stream."""
-
-    turn: int
-    floor_dbfs: float
-
-
-@dataclass(frozen=True, slots=True)
-class DropServer:
-    """Close the server's connection: it is dead or disobedient."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListenFor:
-    """Tell the listener what to do from now on."""
-
-    command: Command | None
-    muted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PlayCue:
-    """Play one of our own sounds: awake, done, error."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlayStart:
-    """Begin to play a sound from the server; its samples follow."""
-
-    source: int
-    rate_hz: int
-    channels: int
-    width_bytes: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlayAudio:
-    """More samples of `source`."""
-
-    source: int
-    pcm: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PlayEnd:
-    """No more samples of `source` will come; PlaybackFinished is owed for it."""
-
-    source: int
-
-
-@dataclass(frozen=True, slots=True)
-class StopPlayback:
-    """Silence the speaker now; nothing that was queued is played, no PlaybackFinished follows."""
-
-
-Effect: TypeAlias = (
-    TellServer | StartStream | DropServer | ListenFor | PlayCue | PlayStart | PlayAudio | PlayEnd | StopPlayback
 )

@@ -14,8 +14,9 @@ import numpy as np
 
 from satellite.config import MicrophoneConfig
 from satellite.core.audio import RATE_HZ, Frame, Int16
+from satellite.core.effects import ListenSettings
 from satellite.core.errors import AudioFormatError, DeviceError, DeviceLost, DeviceUnsupported
-from satellite.core.events import Device, DeviceFailed, DeviceReady, Event, ListenSettings, MicrophoneEnded
+from satellite.core.events import Device, DeviceFailed, DeviceReady, Event, MicrophoneEnded
 from satellite.core.ports import Source
 from satellite.device.backoff import Backoff
 from satellite.device.gap import GapClock

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from satellite.app.satellite import Satellite
 from satellite.config import Config, WakeWordConfig
+from satellite.core import effects as fx
 from satellite.core import events as ev
 from satellite.core.audio import WIRE_FORMAT
 from satellite.core.errors import ProtocolError, SatelliteError
@@ -112,7 +113,7 @@ class _Demo:
         if isinstance(failure, ProtocolError | OSError):
             raise SatelliteError(f"the stand-in for Home Assistant was hung up on: {failure}")
 
-    def _observe(self, now_s: float, what: ev.Event | ev.Effect) -> None:
+    def _observe(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         self._timeline.write(now_s, what)
         if self._for_ever:
             return

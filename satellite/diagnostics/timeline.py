@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from satellite.core import effects as fx
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.core.audio import WIRE_FORMAT, seconds
 from satellite.core.events import EndReason
 from satellite.listen.leadin import LEAD_IN_S
@@ -40,10 +42,10 @@ class Timeline:
             ev.Transcribing: lambda _: "assistant accepts and listens",
             ev.SpeechStarted: lambda e: f"speech begins, {self._since_wake(e.at)}",
             ev.SpeechEnded: lambda e: f"speech is over, {self._since_wake(e.at)}: {WHY[e.reason]}",
-            ev.StartStream: self._stream_begins,
-            ev.TellServer: self._told,
-            ev.PlayStart: self._answer_begins,
-            ev.PlayAudio: self._answer_goes_on,
+            fx.StartStream: self._stream_begins,
+            fx.TellServer: self._told,
+            fx.PlayStart: self._answer_begins,
+            fx.PlayAudio: self._answer_goes_on,
             ev.PlaybackFinished: self._answered,
             ev.PipelineFailed: lambda e: f"assistant reports: {e.text} ({e.code})",
             ev.DeviceFailed: lambda e: e.text,
@@ -51,7 +53,7 @@ class Timeline:
             ev.MicrophoneEnded: lambda _: "the clip is over",
         }
 
-    def write(self, now_s: float, what: ev.Event | ev.Effect) -> None:
+    def write(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         """Show one event or effect, if a person would notice it."""
         self._now_s = now_s
         tell = self._lines.get(type(what))
@@ -65,15 +67,15 @@ class Timeline:
     def _since_wake(self, at: int) -> str:
         return f"{seconds(at - self._wake_at):.2f} s after the wake word"
 
-    def _told(self, effect: ev.TellServer) -> str | None:
+    def _told(self, effect: fx.TellServer) -> str | None:
         match effect.message:
-            case ev.MicAudio(pcm):
+            case msg.MicAudio(pcm):
                 return self._streamed(len(pcm))
-            case ev.MicStop():
+            case msg.MicStop():
                 return f"command complete: {self._sound_bytes / WIRE_FORMAT.second_bytes:.2f} s of sound sent"
         return None
 
-    def _stream_begins(self, _effect: ev.StartStream) -> str:
+    def _stream_begins(self, _effect: fx.StartStream) -> str:
         self._sound_bytes = 0
         return f"stream begins, with {LEAD_IN_S} s of quiet"
 
@@ -83,10 +85,10 @@ class Timeline:
         waited_ms = (self._now_s - self._wake_s) * 1000
         return f"first sound of the command sent, {waited_ms:.0f} ms after the wake word was heard" if first else None
 
-    def _answer_begins(self, _effect: ev.PlayStart) -> None:
+    def _answer_begins(self, _effect: fx.PlayStart) -> None:
         self._answer_sounds = False
 
-    def _answer_goes_on(self, _effect: ev.PlayAudio) -> str | None:
+    def _answer_goes_on(self, _effect: fx.PlayAudio) -> str | None:
         if self._answer_sounds:
             return None
         self._answer_sounds = True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from satellite.config import CommandConfig
 from satellite.core.audio import samples_in
-from satellite.core.events import Command, EndReason, Event, SpeechAudio
+from satellite.core.effects import Command
+from satellite.core.events import EndReason, Event, SpeechAudio
 from satellite.detect.vad import WINDOW_SAMPLES
 from satellite.dsp.gain import Gain
 from satellite.listen.endpoint import VoiceEndpointer

@@ -10,8 +10,9 @@ import numpy as np
 
 from satellite.config import CommandConfig
 from satellite.core.audio import SILENCE_DBFS, Frame, Int16
+from satellite.core.effects import Command, ListenSettings
 from satellite.core.errors import IllegalEvent
-from satellite.core.events import AudioLost, Command, Event, ListenSettings, WakeDetected
+from satellite.core.events import AudioLost, Event, WakeDetected
 from satellite.detect.vad import WINDOW_SAMPLES, Silero
 from satellite.detect.wakeword import HOP_SAMPLES, Scores, WakeWords
 from satellite.dsp.gain import Gain

@@ -17,6 +17,7 @@ from wyoming.event import Event as WyomingEvent
 from wyoming.version import __version__ as wyoming_version
 
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.core.audio import WIRE_FORMAT, AudioFormat
 from satellite.core.errors import ProtocolError
 from satellite.network.frame import Frame, one_line, read_frame, write_frame
@@ -244,18 +245,18 @@ def encode_ping() -> bytes:
     return _encode(ping.Ping().event())
 
 
-def encode(message: ev.Message) -> bytes:
+def encode(message: msg.Message) -> bytes:
     """A message to the server."""
     match message:
-        case ev.MicAudio(pcm):
+        case msg.MicAudio(pcm):
             return _microphone_head(len(pcm)) + pcm
-        case ev.Detection(name):
+        case msg.Detection(name):
             return _encode(wake.Detection(name).event())
-        case ev.RunPipeline():
+        case msg.RunPipeline():
             return _RUN_PIPELINE
-        case ev.MicStop():
+        case msg.MicStop():
             return _MIC_STOP
-        case ev.Played():
+        case msg.Played():
             return _PLAYED
 
 

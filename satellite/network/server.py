@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from satellite.config import ServerConfig
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.network import protocol
 from satellite.network.allow import Allow, Refusals
 from satellite.network.connection import Connection, ConnectionStatistics, Ending
@@ -127,11 +128,11 @@ class Server:
         """Tell peers this from now on; Home Assistant asks once for each connection."""
         self._info = protocol.encode_info(info)
 
-    def tell(self, message: ev.Message) -> None:
+    def tell(self, message: msg.Message) -> None:
         """Queue a message for the server. Without one, or while it has us paused, it is counted and dropped."""
         if self._server is None or self._server.paused:
             self._untold += 1
-        elif not isinstance(message, ev.MicAudio):
+        elif not isinstance(message, msg.MicAudio):
             self._server.send(protocol.encode(message))
         elif message.pcm:  # an empty chunk means the end of the stream to Home Assistant
             self._server.send_sound(protocol.encode(message))

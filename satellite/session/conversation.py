@@ -23,7 +23,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from satellite.core import effects as fx
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.core.errors import IllegalEvent
 from satellite.session.state import Phase, Sound, State
 
@@ -42,11 +44,11 @@ STREAM_GRACE_S = 2.0
 # Quiet enough for a lead-in when no wake word told the noise floor.
 LEAD_IN_FLOOR_DBFS = -60.0
 
-Step: TypeAlias = tuple[State, list[ev.Effect]]
+Step: TypeAlias = tuple[State, list[fx.Effect]]
 Handler: TypeAlias = Callable[[State, Any, float], Step]
 
 
-def step(state: State, event: ev.Event, now_s: float) -> tuple[State, list[ev.Effect], float | None]:
+def step(state: State, event: ev.Event, now_s: float) -> tuple[State, list[fx.Effect], float | None]:
     """What follows from `event`.
 
     Returns:
@@ -71,35 +73,35 @@ def _refuse_impossible(state: State, event: ev.Event) -> None:
 # --- pieces of a transition -----------------------------------------------------------------------------------------
 
 
-def _listen(state: State, command: ev.Command | None = None) -> ev.ListenFor:
-    return ev.ListenFor(command, muted=state.deaf)
+def _listen(state: State, command: fx.Command | None = None) -> fx.ListenFor:
+    return fx.ListenFor(command, muted=state.deaf)
 
 
 def _to_idle(state: State) -> Step:
     """End the turn, whatever it was doing; sounds play on."""
-    effects: list[ev.Effect] = [_listen(state)] if state.streaming else []
+    effects: list[fx.Effect] = [_listen(state)] if state.streaming else []
     return replace(state, phase=Phase.IDLE, accept_by=None, stop_by=None, wait_by=None), effects
 
 
 def _fail(state: State) -> Step:
     """End the turn and say so."""
     state, effects = _to_idle(state)
-    return state, [*effects, ev.PlayCue("error")]
+    return state, [*effects, fx.PlayCue("error")]
 
 
 def _end_stream(state: State, now_s: float, *, tell: bool) -> Step:
     """The command is complete; `tell` when the server does not know it yet."""
-    stop: list[ev.Effect] = [ev.TellServer(ev.MicStop())] if tell else []
+    stop: list[fx.Effect] = [fx.TellServer(msg.MicStop())] if tell else []
     state = replace(state, phase=Phase.TRANSCRIBING, stop_by=None, wait_by=now_s + TRANSCRIPT_S)
-    return state, [*stop, _listen(state), ev.PlayCue("done")]
+    return state, [*stop, _listen(state), fx.PlayCue("done")]
 
 
 def _cut_playback(state: State, now_s: float) -> Step:
     """Silence the speaker; complete sounds count as played, the rest is dropped as it comes."""
     if not state.sounds and state.phase is Phase.IDLE:
         return state, []
-    played: list[ev.Effect] = [ev.TellServer(ev.Played()) for sound in state.sounds if _owed(state, sound)]
-    stop: list[ev.Effect] = [ev.StopPlayback()] if state.sounds else []
+    played: list[fx.Effect] = [fx.TellServer(msg.Played()) for sound in state.sounds if _owed(state, sound)]
+    stop: list[fx.Effect] = [fx.StopPlayback()] if state.sounds else []
     dropping = state.dropping or state.open_sound is not None
     state = replace(state, sounds=(), sound_by=None, dropping=dropping, stale_until=now_s + STALE_S)
     return state, stop + played
@@ -115,7 +117,7 @@ def _update_sound(state: State, changed: Sound) -> Step:
     rest = tuple(changed if sound.source == changed.source else sound for sound in state.sounds)
     if not over:
         return replace(state, sounds=rest), []
-    effects: list[ev.Effect] = [ev.TellServer(ev.Played())] if _owed(state, changed) else []
+    effects: list[fx.Effect] = [fx.TellServer(msg.Played())] if _owed(state, changed) else []
     state = replace(state, sounds=tuple(sound for sound in rest if sound.source != changed.source))
     if state.sounds or state.phase is not Phase.ANSWERING:
         return state, effects
@@ -125,7 +127,7 @@ def _update_sound(state: State, changed: Sound) -> Step:
 
 def _expire(state: State, now_s: float) -> Step:
     """Everything whose time has come."""
-    effects: list[ev.Effect] = []
+    effects: list[fx.Effect] = []
     for due, act in EXPIRIES:
         time_s = due(state)
         if time_s is not None and now_s >= time_s:
@@ -135,7 +137,7 @@ def _expire(state: State, now_s: float) -> Step:
 
 
 def _not_accepted(state: State, _now_s: float) -> Step:
-    return replace(state, accept_by=None), [ev.DropServer(f"no answer to run-pipeline within {ACCEPT_S:.0f} s")]
+    return replace(state, accept_by=None), [fx.DropServer(f"no answer to run-pipeline within {ACCEPT_S:.0f} s")]
 
 
 def _stream_too_long(state: State, now_s: float) -> Step:
@@ -148,10 +150,10 @@ def _wait_over(state: State, _now_s: float) -> Step:
 
 
 def _sound_stalled(state: State, _now_s: float) -> Step:
-    """The sound's end was lost: play what is there, end the turn; an audio-stop that still comes gets its ev.Played."""
+    """The sound's end was lost: play what is there, end the turn; an audio-stop that still comes gets its Played."""
     sound = state.open_sound
     state, effects = _to_idle(replace(state, sound_by=None))
-    return state, [ev.PlayEnd(sound.source), *effects] if sound else effects
+    return state, [fx.PlayEnd(sound.source), *effects] if sound else effects
 
 
 def _stale_over(state: State, _now_s: float) -> Step:
@@ -177,7 +179,7 @@ def ignore(state: State, _event: ev.Event, _now_s: float) -> Step:
 
 def wake(state: State, event: ev.WakeDetected, now_s: float) -> Step:
     """A wake word: stop what plays, ask for a run, stream."""
-    return _begin(state, now_s, event.at, event.floor_dbfs, [ev.TellServer(ev.Detection(event.model))])
+    return _begin(state, now_s, event.at, event.floor_dbfs, [fx.TellServer(msg.Detection(event.model))])
 
 
 def listen(state: State, _event: ev.ListenRequested, now_s: float) -> Step:
@@ -185,9 +187,9 @@ def listen(state: State, _event: ev.ListenRequested, now_s: float) -> Step:
     return _begin(state, now_s, None, LEAD_IN_FLOOR_DBFS, [])
 
 
-def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, detection: list[ev.Effect]) -> Step:
+def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, detection: list[fx.Effect]) -> Step:
     if state.connection is None:
-        return state, [ev.PlayCue("error")]
+        return state, [fx.PlayCue("error")]
     if state.deaf:
         return state, []
     state, cut = _cut_playback(state, now_s)
@@ -199,13 +201,13 @@ def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, d
         stop_by=now_s + state.max_s + STREAM_GRACE_S,
         wait_by=None,
     )
-    ask: list[ev.Effect] = [ev.TellServer(ev.RunPipeline()), ev.StartStream(state.turn, floor_dbfs)]
-    return state, [*cut, *detection, *ask, _listen(state, ev.Command(state.turn, wake_at))]
+    ask: list[fx.Effect] = [fx.TellServer(msg.RunPipeline()), fx.StartStream(state.turn, floor_dbfs)]
+    return state, [*cut, *detection, *ask, _listen(state, fx.Command(state.turn, wake_at))]
 
 
 def speech_audio(state: State, event: ev.SpeechAudio, _now_s: float) -> Step:
     """Sound of the command goes on to the server."""
-    return state, [ev.TellServer(ev.MicAudio(event.pcm))] if event.turn == state.turn else []
+    return state, [fx.TellServer(msg.MicAudio(event.pcm))] if event.turn == state.turn else []
 
 
 def speech_ended(state: State, event: ev.SpeechEnded, now_s: float) -> Step:
@@ -222,13 +224,13 @@ def accepted(state: State, _event: ev.Transcribing, _now_s: float) -> Step:
     state = replace(state, accept_by=None, stale_until=None)
     if state.phase is not Phase.REQUESTED:
         return state, []
-    return replace(state, phase=Phase.LISTENING), [ev.PlayCue("awake")]
+    return replace(state, phase=Phase.LISTENING), [fx.PlayCue("awake")]
 
 
 def orphaned(state: State, event: ev.Transcribing, now_s: float) -> Step:
     """The server runs a pipeline whose stream is over: end it, or it listens for ever."""
     state, _ = accepted(state, event, now_s)
-    return state, [ev.TellServer(ev.MicStop())]
+    return state, [fx.TellServer(msg.MicStop())]
 
 
 def voice_stopped(state: State, _event: ev.VoiceStopped, now_s: float) -> Step:
@@ -242,7 +244,7 @@ def transcript(state: State, _event: ev.TranscriptReceived, now_s: float) -> Ste
     """The command was understood; the answer follows."""
     if state.run_unanswered:
         return state, []
-    effects: list[ev.Effect] = []
+    effects: list[fx.Effect] = []
     if state.streaming:
         state, effects = _end_stream(state, now_s, tell=False)
     return replace(state, phase=Phase.ANSWERING, accept_by=None, wait_by=now_s + ANSWER_S), effects
@@ -260,7 +262,7 @@ def sound_begins(state: State, event: ev.AnswerStarted, now_s: float) -> Step:
     state, effects = _end_open_sound(state)
     state, more = _to_idle(state)
     sound = Sound(state.next_source, state.connection)
-    play = ev.PlayStart(sound.source, event.rate_hz, event.channels, event.width_bytes)
+    play = fx.PlayStart(sound.source, event.rate_hz, event.channels, event.width_bytes)
     state = replace(
         state,
         phase=Phase.ANSWERING,
@@ -278,7 +280,7 @@ def _end_open_sound(state: State) -> Step:
     if sound is None:
         return state, []
     rest = tuple(other for other in state.sounds if other is not sound)
-    return replace(state, sounds=rest, sound_by=None), [ev.PlayEnd(sound.source)]
+    return replace(state, sounds=rest, sound_by=None), [fx.PlayEnd(sound.source)]
 
 
 def sound_goes_on(state: State, event: ev.AnswerAudio, now_s: float) -> Step:
@@ -286,7 +288,7 @@ def sound_goes_on(state: State, event: ev.AnswerAudio, now_s: float) -> Step:
     sound = state.open_sound
     if sound is None or state.dropping:
         return state, []
-    return replace(state, sound_by=now_s + ANSWER_S), [ev.PlayAudio(sound.source, event.pcm)]
+    return replace(state, sound_by=now_s + ANSWER_S), [fx.PlayAudio(sound.source, event.pcm)]
 
 
 def sound_ends(state: State, _event: ev.AnswerEnded, _now_s: float) -> Step:
@@ -297,7 +299,7 @@ def sound_ends(state: State, _event: ev.AnswerEnded, _now_s: float) -> Step:
     if sound is None:
         return state, []
     state, effects = _update_sound(replace(state, sound_by=None), replace(sound, complete=True))
-    return state, [ev.PlayEnd(sound.source), *effects]
+    return state, [fx.PlayEnd(sound.source), *effects]
 
 
 def finished(state: State, event: ev.PlaybackFinished, _now_s: float) -> Step:
@@ -321,7 +323,7 @@ def failed_late(state: State, _event: ev.PipelineFailed, _now_s: float) -> Step:
 
 def connected(state: State, event: ev.ServerConnected, now_s: float) -> Step:
     """A new server; nothing is left of an old one."""
-    effects: list[ev.Effect] = []
+    effects: list[fx.Effect] = []
     if state.connection is not None:
         state, effects = lost(state, ev.ServerLost(state.connection, "replaced"), now_s)
     was_deaf = state.deaf

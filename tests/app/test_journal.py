@@ -7,7 +7,9 @@ import logging
 import pytest
 
 from satellite.app.journal import OFTEN, Journal
+from satellite.core import effects as fx
 from satellite.core import events as ev
+from satellite.core import messages as msg
 
 
 def test_it_tells_what_a_person_wants_to_know(caplog: pytest.LogCaptureFixture) -> None:
@@ -25,7 +27,7 @@ def test_sound_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     journal = Journal()
     caplog.set_level(logging.DEBUG)
     journal.write(0.0, ev.SpeechAudio(1, 0, b"\0\0"))
-    journal.write(0.0, ev.TellServer(ev.Played()))
+    journal.write(0.0, fx.TellServer(msg.Played()))
     assert not caplog.records
 
 

@@ -15,7 +15,9 @@ from fakes_ha import FakeHomeAssistant
 from satellite.app.daemon import dead_thread
 from satellite.app.satellite import Observer, Satellite
 from satellite.config import Config
+from satellite.core import effects as fx
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.core.audio import Frame
 from satellite.core.errors import ModelError, ServerError
 from satellite.device.capture import Capture
@@ -76,8 +78,8 @@ async def until(fact: Callable[[], bool]) -> None:
 def test_a_bug_in_one_effect_costs_neither_the_other_effects_nor_the_events_behind(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def observe(_now_s: float, what: ev.Event | ev.Effect) -> None:
-        if isinstance(what, ev.DeviceReady | ev.TellServer):
+    def observe(_now_s: float, what: ev.Event | fx.Effect) -> None:
+        if isinstance(what, ev.DeviceReady | fx.TellServer):
             raise ZeroDivisionError
 
     async def story(satellite: Satellite) -> None:
@@ -148,7 +150,7 @@ def test_a_speaker_and_a_server_that_hang_are_left_together_not_one_after_the_ot
         writer.write(b'{"type": "audio-chunk", "payload_length": 1000000}\n' + bytes(1_000_000))
         await until(lambda: satellite.playback.hung_s() > 0.2)
         for _ in range(30):
-            satellite.server.tell(ev.MicAudio(bytes(32_000)))
+            satellite.server.tell(msg.MicAudio(bytes(32_000)))
             await asyncio.sleep(0)
         began_s = asyncio.get_running_loop().time()
         await satellite.stop()
@@ -161,7 +163,7 @@ def test_a_speaker_and_a_server_that_hang_are_left_together_not_one_after_the_ot
 class Broken:
     """Ears with a bug."""
 
-    def feed(self, frame: Frame, settings: ev.ListenSettings, playing: bool) -> list[ev.Event]:
+    def feed(self, frame: Frame, settings: fx.ListenSettings, playing: bool) -> list[ev.Event]:
         raise ZeroDivisionError
 
     def lost(self, count: int, cause: str) -> list[ev.Event]:

@@ -7,12 +7,14 @@ import logging
 import pytest
 
 from satellite.app.turns import KEPT, Turns
+from satellite.core import effects as fx
 from satellite.core import events as ev
+from satellite.core import messages as msg
 
 WAKE = ev.WakeDetected("hey_jarvis", "Hey Jarvis", 0.876, 0, -60)
 
 
-def told(*story: tuple[float, ev.Event | ev.Effect]) -> Turns:
+def told(*story: tuple[float, ev.Event | fx.Effect]) -> Turns:
     turns = Turns()
     for now_s, what in story:
         turns.write(now_s, what)
@@ -23,17 +25,17 @@ def test_a_turn_is_told_in_milliseconds_since_the_wake_word(caplog: pytest.LogCa
     caplog.set_level(logging.INFO)
     turns = told(
         (10.0, WAKE),
-        (10.0, ev.TellServer(ev.Detection("hey_jarvis"))),
-        (10.0, ev.StartStream(3, -60)),
+        (10.0, fx.TellServer(msg.Detection("hey_jarvis"))),
+        (10.0, fx.StartStream(3, -60)),
         (10.005, ev.Transcribing()),
-        (10.01, ev.TellServer(ev.MicAudio(b"\0\0"))),
-        (10.5, ev.TellServer(ev.MicAudio(b"\0\0"))),
+        (10.01, fx.TellServer(msg.MicAudio(b"\0\0"))),
+        (10.5, fx.TellServer(msg.MicAudio(b"\0\0"))),
         (12.0, ev.SpeechEnded(3, 0, ev.EndReason.SILENCE)),
-        (12.0, ev.TellServer(ev.MicStop())),
+        (12.0, fx.TellServer(msg.MicStop())),
         (12.4, ev.TranscriptReceived("x")),
-        (12.5, ev.PlayAudio(1, b"\0\0")),
-        (14.0, ev.TellServer(ev.Played())),
-        (15.0, ev.TellServer(ev.Played())),
+        (12.5, fx.PlayAudio(1, b"\0\0")),
+        (14.0, fx.TellServer(msg.Played())),
+        (15.0, fx.TellServer(msg.Played())),
     )
     (turn,) = turns.last()
     assert turn == {
@@ -58,17 +60,17 @@ def test_a_turn_is_told_in_milliseconds_since_the_wake_word(caplog: pytest.LogCa
     [
         (ev.PipelineFailed("stt-no-text-recognized", ""), "failed (stt-no-text-recognized)"),
         (ev.ServerLost(1, "closed"), "lost"),
-        (ev.StartStream(2, -60), "unanswered"),
+        (fx.StartStream(2, -60), "unanswered"),
     ],
 )
-def test_a_turn_may_end_otherwise(end: ev.Event | ev.Effect, outcome: str) -> None:
-    assert told((0.0, WAKE), (0.0, ev.StartStream(1, -60)), (1.0, end)).last()[0]["outcome"] == outcome
+def test_a_turn_may_end_otherwise(end: ev.Event | fx.Effect, outcome: str) -> None:
+    assert told((0.0, WAKE), (0.0, fx.StartStream(1, -60)), (1.0, end)).last()[0]["outcome"] == outcome
 
 
 def test_what_happens_outside_of_a_turn_is_nobodys() -> None:
-    assert told((0.0, ev.TranscriptReceived("x")), (0.0, ev.TellServer(ev.Played()))).last() == []
+    assert told((0.0, ev.TranscriptReceived("x")), (0.0, fx.TellServer(msg.Played()))).last() == []
 
 
 def test_only_the_last_ones_are_kept() -> None:
-    turns = told(*((float(n), ev.StartStream(n, -60)) for n in range(KEPT + 6)))
+    turns = told(*((float(n), fx.StartStream(n, -60)) for n in range(KEPT + 6)))
     assert [turn["turn"] for turn in turns.last()] == list(range(5, KEPT + 5))

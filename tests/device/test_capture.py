@@ -20,16 +20,9 @@ from satcard.satcard import VirtualCards
 from satellite.codec.wav import write_wav
 from satellite.config import MicrophoneConfig
 from satellite.core.audio import RATE_HZ, AudioFormat
+from satellite.core.effects import Command, ListenSettings
 from satellite.core.errors import DeviceBusy, DeviceLost, DeviceNotFound
-from satellite.core.events import (
-    AudioLost,
-    Command,
-    Device,
-    DeviceFailed,
-    DeviceReady,
-    ListenSettings,
-    MicrophoneEnded,
-)
+from satellite.core.events import AudioLost, Device, DeviceFailed, DeviceReady, MicrophoneEnded
 from satellite.core.ports import Source
 from satellite.device.alsa import AlsaSource
 from satellite.device.capture import Capture, Patience

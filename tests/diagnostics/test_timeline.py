@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from satellite.core import effects as fx
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.diagnostics.timeline import Timeline
 
 
-def told(*story: tuple[float, ev.Event | ev.Effect]) -> list[str]:
+def told(*story: tuple[float, ev.Event | fx.Effect]) -> list[str]:
     lines: list[str] = []
     timeline = Timeline(lines.append, 100.0)
     for now_s, what in story:
@@ -17,15 +19,15 @@ def told(*story: tuple[float, ev.Event | ev.Effect]) -> list[str]:
 def test_a_turn_reads_as_it_went() -> None:
     lines = told(
         (2.0, ev.WakeDetected("hey_jarvis", "Hey Jarvis", 0.991, 32_000, -60)),
-        (2.0, ev.StartStream(1, -60)),
-        (2.001, ev.TellServer(ev.MicAudio(bytes(32_000)))),
-        (2.1, ev.TellServer(ev.MicAudio(bytes(32_000)))),
+        (2.0, fx.StartStream(1, -60)),
+        (2.001, fx.TellServer(msg.MicAudio(bytes(32_000)))),
+        (2.1, fx.TellServer(msg.MicAudio(bytes(32_000)))),
         (2.5, ev.SpeechStarted(1, 40_000)),
         (4.0, ev.SpeechEnded(1, 64_000, ev.EndReason.SILENCE)),
-        (4.0, ev.TellServer(ev.MicStop())),
-        (4.1, ev.PlayStart(1, 16_000, 1, 2)),
-        (4.1, ev.PlayAudio(1, b"\0\0")),
-        (4.2, ev.PlayAudio(1, b"\0\0")),
+        (4.0, fx.TellServer(msg.MicStop())),
+        (4.1, fx.PlayStart(1, 16_000, 1, 2)),
+        (4.1, fx.PlayAudio(1, b"\0\0")),
+        (4.2, fx.PlayAudio(1, b"\0\0")),
         (6.0, ev.PlaybackFinished(1)),
     )
     assert lines == [

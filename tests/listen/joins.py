@@ -9,16 +9,8 @@ from speech import model
 
 from satellite.config import CommandConfig
 from satellite.core.audio import RATE_HZ, Frame, Int16, samples_of
-from satellite.core.events import (
-    Command,
-    EndReason,
-    Event,
-    ListenSettings,
-    SpeechAudio,
-    SpeechEnded,
-    SpeechStarted,
-    WakeDetected,
-)
+from satellite.core.effects import Command, ListenSettings
+from satellite.core.events import EndReason, Event, SpeechAudio, SpeechEnded, SpeechStarted, WakeDetected
 from satellite.detect.vad import Silero
 from satellite.detect.wakeword import WakeModel, WakeWords
 from satellite.listen.listener import Listener

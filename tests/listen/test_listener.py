@@ -11,18 +11,9 @@ from listen.scripted import scripted
 from signals import noise, silence, tone
 
 from satellite.core.audio import RATE_HZ, Frame, Int16, samples_of
+from satellite.core.effects import Command, ListenSettings
 from satellite.core.errors import IllegalEvent
-from satellite.core.events import (
-    AudioLost,
-    Command,
-    EndReason,
-    Event,
-    ListenSettings,
-    SpeechAudio,
-    SpeechEnded,
-    SpeechStarted,
-    WakeDetected,
-)
+from satellite.core.events import AudioLost, EndReason, Event, SpeechAudio, SpeechEnded, SpeechStarted, WakeDetected
 from satellite.listen.listener import RING_SAMPLES, Listener
 
 HOP = 1280

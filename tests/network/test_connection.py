@@ -9,6 +9,7 @@ import pytest
 from network.wire import CHUNK, drive, listening
 
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.network.server import Limits
 
 
@@ -18,7 +19,7 @@ def test_describe_and_ping_are_answered_while_the_server_does_not_read() -> None
             await server.become_server()
             server.stop_reading()
             for _ in range(30):
-                bench.server.tell(ev.MicAudio(bytes(32_000)))
+                bench.server.tell(msg.MicAudio(bytes(32_000)))
             async with await bench.peer() as other:
                 await other.ask("describe", "info")
                 await other.ask("ping", "pong")
@@ -33,7 +34,7 @@ def test_a_pong_overtakes_the_sound_that_waits() -> None:
             await server.become_server()
             server.stop_reading()
             for _ in range(1200):
-                bench.server.tell(ev.MicAudio(bytes(1024)))
+                bench.server.tell(msg.MicAudio(bytes(1024)))
             await server.send("ping", {"text": "now"})
             await server.send("pong")
             await bench.settles(lambda: bench.server.statistics().connections[0].events_received == 4)
@@ -59,7 +60,7 @@ def test_a_server_that_takes_no_sound_is_given_up_when_forty_seconds_wait() -> N
             server.stop_reading()
             seconds = 0
             while ev.ServerLost not in bench.kinds():
-                bench.server.tell(ev.MicAudio(bytes(32_000)))
+                bench.server.tell(msg.MicAudio(bytes(32_000)))
                 seconds += 1
             assert 40 <= seconds < 60
             lost = bench.posted[-1]
@@ -180,8 +181,8 @@ def test_closing_gives_the_server_what_was_still_queued_and_posts_nothing() -> N
     async def story() -> None:
         async with listening() as bench, await bench.peer() as server:
             await server.become_server()
-            bench.server.tell(ev.MicStop())
-            bench.server.tell(ev.Played())
+            bench.server.tell(msg.MicStop())
+            bench.server.tell(msg.Played())
             await bench.server.close()
             kinds = [event.type for event in (await server.read(), await server.read()) if event]
             assert kinds == ["audio-stop", "played"]
@@ -197,7 +198,7 @@ def test_closing_does_not_wait_for_a_server_that_does_not_read() -> None:
             await server.become_server()
             server.stop_reading()
             for _ in range(30):
-                bench.server.tell(ev.MicAudio(bytes(32_000)))
+                bench.server.tell(msg.MicAudio(bytes(32_000)))
             async with asyncio.timeout(1.0):
                 await bench.server.close()
             assert bench.server.statistics().connections == ()

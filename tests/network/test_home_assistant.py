@@ -9,6 +9,7 @@ from fakes_ha import FakeHomeAssistant, Habits
 from network.wire import Bench, drive, listening
 
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.network.server import Limits
 
 FAST = Habits().faster(100)
@@ -16,10 +17,10 @@ FAST = Habits().faster(100)
 
 def command(bench: Bench, frames: int = 4) -> None:
     """A wake word and a command, as the conversation tells them."""
-    for message in (ev.Detection("hey_jarvis"), ev.RunPipeline()):
+    for message in (msg.Detection("hey_jarvis"), msg.RunPipeline()):
         bench.server.tell(message)
     for _ in range(frames):
-        bench.server.tell(ev.MicAudio(bytes(512)))
+        bench.server.tell(msg.MicAudio(bytes(512)))
 
 
 def test_a_turn_from_the_wake_word_to_played() -> None:
@@ -32,7 +33,7 @@ def test_a_turn_from_the_wake_word_to_played() -> None:
         async with listening() as bench, FakeHomeAssistant(bench.server.port, habits=FAST, on_stream=script) as ha:
             await ha.connected()
             command(bench)
-            bench.server.tell(ev.MicStop())
+            bench.server.tell(msg.MicStop())
             await bench.posts(
                 ev.ServerConnected,
                 ev.Transcribing,
@@ -43,7 +44,7 @@ def test_a_turn_from_the_wake_word_to_played() -> None:
             )
             assert sum(len(event.pcm) for event in bench.posted if isinstance(event, ev.AnswerAudio)) == 10_000
             assert (ha.run.phrase, len(ha.run.pcm), ha.state) == ("Hey Jarvis", 2048, "responding")
-            bench.server.tell(ev.Played())
+            bench.server.tell(msg.Played())
             await ha.wait_for("played")
             assert ha.state == "idle"
 
@@ -136,7 +137,7 @@ def test_an_announcement_waits_for_played() -> None:
             await ha.connected()
             announcing = asyncio.create_task(ha.announce(bytes(44_100)))
             await bench.posts(ev.ServerConnected, ev.AnswerStarted, ev.AnswerEnded)
-            bench.server.tell(ev.Played())
+            bench.server.tell(msg.Played())
             assert await announcing
 
     drive(story())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satellite.core.events import MicAudio
+from satellite.core.messages import MicAudio
 from satellite.network import outbox
 from satellite.network.outbox import Outbox
 from satellite.network.protocol import encode

@@ -16,6 +16,7 @@ from wyoming.snd import Played
 from wyoming.wake import Detection
 
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.core.errors import ProtocolError
 from satellite.network import protocol
 from satellite.network.frame import Frame
@@ -114,20 +115,20 @@ def test_half_a_surrogate_pair_in_a_ping_comes_back_as_it_was() -> None:
 
 
 def test_home_assistant_starts_a_pipeline_from_asr_to_tts_once() -> None:
-    run = RunPipeline.from_event(as_reference(encode(ev.RunPipeline())))
+    run = RunPipeline.from_event(as_reference(encode(msg.RunPipeline())))
     assert (run.start_stage, run.end_stage, run.restart_on_end) == (PipelineStage.ASR, PipelineStage.TTS, False)
 
 
 def test_home_assistant_reads_our_microphone() -> None:
     for pcm in (b"\1\2" * 256, b"\3\4" * 256, b"\5\6"):
-        chunk = AudioChunk.from_event(as_reference(encode(ev.MicAudio(pcm))))
+        chunk = AudioChunk.from_event(as_reference(encode(msg.MicAudio(pcm))))
         assert (chunk.rate, chunk.width, chunk.channels, chunk.audio) == (16_000, 2, 1, pcm)
 
 
 def test_the_other_messages_are_those_of_the_reference() -> None:
-    assert Detection.from_event(as_reference(encode(ev.Detection("hey_jarvis")))).name == "hey_jarvis"
-    assert AudioStop.is_type(as_reference(encode(ev.MicStop())).type)
-    assert Played.is_type(as_reference(encode(ev.Played())).type)
+    assert Detection.from_event(as_reference(encode(msg.Detection("hey_jarvis")))).name == "hey_jarvis"
+    assert AudioStop.is_type(as_reference(encode(msg.MicStop())).type)
+    assert Played.is_type(as_reference(encode(msg.Played())).type)
     assert Pong.from_event(as_reference(protocol.encode_pong("x"))).text == "x"
     assert Ping.is_type(as_reference(protocol.encode_ping()).type)
 

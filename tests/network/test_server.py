@@ -14,6 +14,7 @@ from wyoming.info import Info
 
 from satellite.config import ServerConfig
 from satellite.core import events as ev
+from satellite.core import messages as msg
 from satellite.core.errors import ServerError
 from satellite.network import sockets
 from satellite.network.protocol import SatelliteInfo
@@ -75,16 +76,16 @@ def test_the_server_is_told_in_order_and_a_closed_one_is_lost() -> None:
         async with listening() as bench:
             async with await bench.peer() as peer:
                 await peer.become_server()
-                for message in (ev.Detection("alexa"), ev.RunPipeline(), ev.MicAudio(b"ab"), ev.MicAudio(b"")):
+                for message in (msg.Detection("alexa"), msg.RunPipeline(), msg.MicAudio(b"ab"), msg.MicAudio(b"")):
                     bench.server.tell(message)
-                bench.server.tell(ev.MicStop())
-                bench.server.tell(ev.Played())
+                bench.server.tell(msg.MicStop())
+                bench.server.tell(msg.Played())
                 heard = [await peer.read() for _ in range(5)]
                 kinds = [event.type for event in heard if event]
                 assert kinds == ["detection", "run-pipeline", "audio-chunk", "audio-stop", "played"]
             await bench.posts(ev.ServerConnected, ev.ServerLost)
             assert bench.posted[1] == ev.ServerLost(1, "closed by the peer")
-            bench.server.tell(ev.Played())
+            bench.server.tell(msg.Played())
             assert bench.server.statistics().untold == 1
 
     drive(story())
@@ -102,7 +103,7 @@ def test_the_newest_server_wins_and_the_old_one_is_closed() -> None:
             assert isinstance(again, ev.ServerConnected)
             assert lost.connection == connected.connection != again.connection
             assert lost.reason == f"replaced by {again.peer}"
-            bench.server.tell(ev.Played())
+            bench.server.tell(msg.Played())
             event = await new.read()
             assert event is not None
             assert event.type == "played"
@@ -209,7 +210,7 @@ def test_a_server_that_paused_us_may_be_silent_is_told_nothing_and_comes_back_on
             await muted.become_server()
             await muted.send("pause-satellite")
             await bench.posts(ev.ServerConnected, ev.ServerPaused)
-            bench.server.tell(ev.MicAudio(b"ab"))
+            bench.server.tell(msg.MicAudio(b"ab"))
             assert bench.server.statistics().untold == 1
             await silence_passes(QUICK)
             assert bench.kinds() == [ev.ServerConnected, ev.ServerPaused]
@@ -230,7 +231,7 @@ def test_a_server_that_paused_us_may_resume_on_the_same_connection() -> None:
             await server.send("run-satellite")
             await server.ask("ping", "pong")
             assert bench.kinds() == [ev.ServerConnected, ev.ServerPaused, ev.ServerConnected]
-            bench.server.tell(ev.Played())
+            bench.server.tell(msg.Played())
             event = await server.read()
             assert event is not None
             assert event.type == "played"
