@@ -57,6 +57,7 @@ from satellite.core.events import (
 from satellite.core.messages import Detection, MicAudio, MicStop, Played, RunPipeline
 from satellite.session import Phase, State, step
 from satellite.session import conversation as session
+from satellite.session import moves
 
 WAKE = WakeDetected("hey_jarvis", "Hey Jarvis", 0.9, 16_000, -55.0)
 SPEECH = AnswerStarted(22_050, 1, 2)
@@ -274,7 +275,7 @@ def test_an_answer_that_never_comes_ends_after_a_minute() -> None:
 def test_a_transcript_that_never_comes_ends_too() -> None:
     talk = Talk().streaming()
     talk(SpeechEnded(1, 5, EndReason.SILENCE))
-    assert PlayCue("error") in talk.after(session.TRANSCRIPT_S + 0.1)
+    assert PlayCue("error") in talk.after(moves.TRANSCRIPT_S + 0.1)
 
 
 def test_a_long_answer_never_times_out_while_it_plays() -> None:
@@ -384,7 +385,7 @@ def test_a_dropped_stream_is_dropped_to_its_own_end_even_later() -> None:
 def test_sound_is_dropped_for_3_s_at_most() -> None:
     talk = Talk().answering()
     talk(AnswerEnded(), WAKE, SpeechEnded(2, 1, EndReason.SILENCE))
-    talk.now_s += session.STALE_S
+    talk.now_s += moves.STALE_S
     assert PlayStart in kinds(talk(SPEECH))
 
 

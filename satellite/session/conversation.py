@@ -27,24 +27,28 @@ from satellite.core import effects as fx
 from satellite.core import events as ev
 from satellite.core import messages as msg
 from satellite.core.errors import IllegalEvent
+from satellite.session.deadlines import ACCEPT_S, expire
+from satellite.session.moves import (
+    Step,
+    cut_playback,
+    end_open_sound,
+    end_stream,
+    fail,
+    listen_for,
+    to_idle,
+    update_sound,
+)
 from satellite.session.state import Phase, Sound, State
 
-# Home Assistant accepts or refuses a run within 50 ms; a peer that says nothing for so long does not read any more.
-ACCEPT_S = 3.0
 # With end_of_speech = "server": how much later than our own end of speech we stop all the same.
 BACKSTOP_S = 1.0
-# Speech-to-text of a long command on a small board takes 20 s.
-TRANSCRIPT_S = 30.0
 # From the transcript to the first sound, and from one sound of an answer to the next (language models pause).
 ANSWER_S = 60.0
-# How long after a barge-in the old answer may still arrive.
-STALE_S = 3.0
 # The listener ends a command after `max_s` of audio; when it is dead, the clock does, so much later.
 STREAM_GRACE_S = 2.0
 # Quiet enough for a lead-in when no wake word told the noise floor.
 LEAD_IN_FLOOR_DBFS = -60.0
 
-Step: TypeAlias = tuple[State, list[fx.Effect]]
 Handler: TypeAlias = Callable[[State, Any, float], Step]
 
 
@@ -58,7 +62,7 @@ def step(state: State, event: ev.Event, now_s: float) -> tuple[State, list[fx.Ef
         IllegalEvent: the pair cannot happen; the state is as it was.
     """
     _refuse_impossible(state, event)
-    state, effects = _expire(state, now_s)
+    state, effects = expire(state, now_s)
     state, more = TABLE[type(event)][state.phase](state, event, now_s)
     return state, effects + more, state.deadline_s
 
@@ -68,105 +72,6 @@ def _refuse_impossible(state: State, event: ev.Event) -> None:
         raise IllegalEvent(f"{type(event).__name__} without a server")
     if isinstance(event, ev.SpeechStarted | ev.SpeechAudio | ev.SpeechEnded) and event.turn > state.turn:
         raise IllegalEvent(f"{type(event).__name__} of turn {event.turn}, which has not begun (now: {state.turn})")
-
-
-# --- pieces of a transition -----------------------------------------------------------------------------------------
-
-
-def _listen(state: State, command: fx.Command | None = None) -> fx.ListenFor:
-    return fx.ListenFor(command, muted=state.deaf)
-
-
-def _to_idle(state: State) -> Step:
-    """End the turn, whatever it was doing; sounds play on."""
-    effects: list[fx.Effect] = [_listen(state)] if state.streaming else []
-    return replace(state, phase=Phase.IDLE, accept_by=None, stop_by=None, wait_by=None), effects
-
-
-def _fail(state: State) -> Step:
-    """End the turn and say so."""
-    state, effects = _to_idle(state)
-    return state, [*effects, fx.PlayCue("error")]
-
-
-def _end_stream(state: State, now_s: float, *, tell: bool) -> Step:
-    """The command is complete; `tell` when the server does not know it yet."""
-    stop: list[fx.Effect] = [fx.TellServer(msg.MicStop())] if tell else []
-    state = replace(state, phase=Phase.TRANSCRIBING, stop_by=None, wait_by=now_s + TRANSCRIPT_S)
-    return state, [*stop, _listen(state), fx.PlayCue("done")]
-
-
-def _cut_playback(state: State, now_s: float) -> Step:
-    """Silence the speaker; complete sounds count as played, the rest is dropped as it comes."""
-    if not state.sounds and state.phase is Phase.IDLE:
-        return state, []
-    played: list[fx.Effect] = [fx.TellServer(msg.Played()) for sound in state.sounds if _owed(state, sound)]
-    stop: list[fx.Effect] = [fx.StopPlayback()] if state.sounds else []
-    dropping = state.dropping or state.open_sound is not None
-    state = replace(state, sounds=(), sound_by=None, dropping=dropping, stale_until=now_s + STALE_S)
-    return state, stop + played
-
-
-def _owed(state: State, sound: Sound) -> bool:
-    return sound.complete and sound.connection is not None and sound.connection == state.connection
-
-
-def _update_sound(state: State, changed: Sound) -> Step:
-    """Put back a sound that got further; when it is over, tell the server and end the turn."""
-    over = changed.complete and changed.finished
-    rest = tuple(changed if sound.source == changed.source else sound for sound in state.sounds)
-    if not over:
-        return replace(state, sounds=rest), []
-    effects: list[fx.Effect] = [fx.TellServer(msg.Played())] if _owed(state, changed) else []
-    state = replace(state, sounds=tuple(sound for sound in rest if sound.source != changed.source))
-    if state.sounds or state.phase is not Phase.ANSWERING:
-        return state, effects
-    state, more = _to_idle(state)
-    return state, effects + more
-
-
-def _expire(state: State, now_s: float) -> Step:
-    """Everything whose time has come."""
-    effects: list[fx.Effect] = []
-    for due, act in EXPIRIES:
-        time_s = due(state)
-        if time_s is not None and now_s >= time_s:
-            state, more = act(state, now_s)
-            effects += more
-    return state, effects
-
-
-def _not_accepted(state: State, _now_s: float) -> Step:
-    return replace(state, accept_by=None), [fx.DropServer(f"no answer to run-pipeline within {ACCEPT_S:.0f} s")]
-
-
-def _stream_too_long(state: State, now_s: float) -> Step:
-    return _end_stream(state, now_s, tell=True)
-
-
-def _wait_over(state: State, _now_s: float) -> Step:
-    # A command that was understood may need no answer.
-    return _to_idle(state) if state.phase is Phase.ANSWERING else _fail(state)
-
-
-def _sound_stalled(state: State, _now_s: float) -> Step:
-    """The sound's end was lost: play what is there, end the turn; an audio-stop that still comes gets its Played."""
-    sound = state.open_sound
-    state, effects = _to_idle(replace(state, sound_by=None))
-    return state, [fx.PlayEnd(sound.source), *effects] if sound else effects
-
-
-def _stale_over(state: State, _now_s: float) -> Step:
-    return replace(state, stale_until=None), []
-
-
-EXPIRIES: tuple[tuple[Callable[[State], float | None], Callable[[State, float], Step]], ...] = (
-    (lambda state: state.accept_by, _not_accepted),
-    (lambda state: state.stop_by, _stream_too_long),
-    (lambda state: state.wait_by, _wait_over),
-    (lambda state: state.sound_by, _sound_stalled),
-    (lambda state: state.stale_until, _stale_over),
-)
 
 
 # --- handlers -------------------------------------------------------------------------------------------------------
@@ -192,7 +97,7 @@ def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, d
         return state, [fx.PlayCue("error")]
     if state.deaf:
         return state, []
-    state, cut = _cut_playback(state, now_s)
+    state, cut = cut_playback(state, now_s)
     state = replace(
         state,
         phase=Phase.REQUESTED,
@@ -202,7 +107,7 @@ def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, d
         wait_by=None,
     )
     ask: list[fx.Effect] = [fx.TellServer(msg.RunPipeline()), fx.StartStream(state.turn, floor_dbfs)]
-    return state, [*cut, *detection, *ask, _listen(state, fx.Command(state.turn, wake_at))]
+    return state, [*cut, *detection, *ask, listen_for(state, fx.Command(state.turn, wake_at))]
 
 
 def speech_audio(state: State, event: ev.SpeechAudio, _now_s: float) -> Step:
@@ -216,7 +121,7 @@ def speech_ended(state: State, event: ev.SpeechEnded, now_s: float) -> Step:
         return state, []
     if state.server_ends and event.reason is ev.EndReason.SILENCE:
         return replace(state, stop_by=now_s + BACKSTOP_S), []
-    return _end_stream(state, now_s, tell=True)
+    return end_stream(state, now_s, tell=True)
 
 
 def accepted(state: State, _event: ev.Transcribing, _now_s: float) -> Step:
@@ -237,7 +142,7 @@ def voice_stopped(state: State, _event: ev.VoiceStopped, now_s: float) -> Step:
     """The server found the end of speech itself."""
     if state.run_unanswered:
         return state, []
-    return _end_stream(state, now_s, tell=False)
+    return end_stream(state, now_s, tell=False)
 
 
 def transcript(state: State, _event: ev.TranscriptReceived, now_s: float) -> Step:
@@ -246,7 +151,7 @@ def transcript(state: State, _event: ev.TranscriptReceived, now_s: float) -> Ste
         return state, []
     effects: list[fx.Effect] = []
     if state.streaming:
-        state, effects = _end_stream(state, now_s, tell=False)
+        state, effects = end_stream(state, now_s, tell=False)
     return replace(state, phase=Phase.ANSWERING, accept_by=None, wait_by=now_s + ANSWER_S), effects
 
 
@@ -259,8 +164,8 @@ def sound_begins(state: State, event: ev.AnswerStarted, now_s: float) -> Step:
     """Sound from the server: an answer, or an announcement, which ends whatever the turn was doing."""
     if state.stale_until is not None:
         return replace(state, dropping=True), []
-    state, effects = _end_open_sound(state)
-    state, more = _to_idle(state)
+    state, effects = end_open_sound(state)
+    state, more = to_idle(state)
     sound = Sound(state.next_source, state.connection)
     play = fx.PlayStart(sound.source, event.rate_hz, event.channels, event.width_bytes)
     state = replace(
@@ -272,15 +177,6 @@ def sound_begins(state: State, event: ev.AnswerStarted, now_s: float) -> Step:
         sound_by=now_s + ANSWER_S,
     )
     return state, [*effects, *more, play]
-
-
-def _end_open_sound(state: State) -> Step:
-    """A sound that was begun and never ended by the server ends here; nothing is owed for it."""
-    sound = state.open_sound
-    if sound is None:
-        return state, []
-    rest = tuple(other for other in state.sounds if other is not sound)
-    return replace(state, sounds=rest, sound_by=None), [fx.PlayEnd(sound.source)]
 
 
 def sound_goes_on(state: State, event: ev.AnswerAudio, now_s: float) -> Step:
@@ -298,22 +194,22 @@ def sound_ends(state: State, _event: ev.AnswerEnded, _now_s: float) -> Step:
     sound = state.open_sound
     if sound is None:
         return state, []
-    state, effects = _update_sound(replace(state, sound_by=None), replace(sound, complete=True))
+    state, effects = update_sound(replace(state, sound_by=None), replace(sound, complete=True))
     return state, [fx.PlayEnd(sound.source), *effects]
 
 
 def finished(state: State, event: ev.PlaybackFinished, _now_s: float) -> Step:
     """A sound has been heard to its end."""
     sound = next((sound for sound in state.sounds if sound.source == event.source), None)
-    return _update_sound(state, replace(sound, finished=True)) if sound else (state, [])
+    return update_sound(state, replace(sound, finished=True)) if sound else (state, [])
 
 
 def failed(state: State, event: ev.PipelineFailed, _now_s: float) -> Step:
     """The run is over. Another satellite heard the same word: stay silent; otherwise say so."""
     state = replace(state, accept_by=None, stale_until=None)
     if event.code == "duplicate_wake_up_detected" or (state.phase is Phase.ANSWERING and state.sounds):
-        return _to_idle(state) if not state.sounds else (state, [])
-    return _fail(state)
+        return to_idle(state) if not state.sounds else (state, [])
+    return fail(state)
 
 
 def failed_late(state: State, _event: ev.PipelineFailed, _now_s: float) -> Step:
@@ -328,7 +224,7 @@ def connected(state: State, event: ev.ServerConnected, now_s: float) -> Step:
         state, effects = lost(state, ev.ServerLost(state.connection, "replaced"), now_s)
     was_deaf = state.deaf
     state = replace(state, connection=event.connection, paused=False)
-    return state, effects + ([_listen(state)] if was_deaf != state.deaf else [])
+    return state, effects + ([listen_for(state)] if was_deaf != state.deaf else [])
 
 
 def lost(state: State, event: ev.ServerLost, _now_s: float) -> Step:
@@ -337,33 +233,33 @@ def lost(state: State, event: ev.ServerLost, _now_s: float) -> Step:
         return state, []
     waited = state.phase is not Phase.IDLE and not state.sounds
     was_deaf = state.deaf
-    state, cut = _end_open_sound(state)
-    state, effects = _fail(state) if waited else _to_idle(state)
+    state, cut = end_open_sound(state)
+    state, effects = fail(state) if waited else to_idle(state)
     # Numbers of connections begin anew with a new configuration: what was owed to this one is owed to nobody.
     sounds = tuple(replace(sound, connection=None) for sound in state.sounds)
     state = replace(state, connection=None, paused=False, dropping=False, stale_until=None, sounds=sounds)
-    return state, cut + effects + ([_listen(state)] if was_deaf != state.deaf else [])
+    return state, cut + effects + ([listen_for(state)] if was_deaf != state.deaf else [])
 
 
 def paused(state: State, _event: ev.ServerPaused, _now_s: float) -> Step:
     """The server muted us: the turn ends, the microphone is deaf until a server connects."""
-    state, cut = _end_open_sound(replace(state, paused=True))
-    state, _ = _to_idle(state)
-    return replace(state, dropping=False, stale_until=None), [*cut, _listen(state)]
+    state, cut = end_open_sound(replace(state, paused=True))
+    state, _ = to_idle(state)
+    return replace(state, dropping=False, stale_until=None), [*cut, listen_for(state)]
 
 
 def mute_changed(state: State, event: ev.MuteChanged, now_s: float) -> Step:
     """The owner muted or unmuted; a command under way ends here."""
     state = replace(state, muted=event.muted)
     if state.streaming and event.muted:
-        return _end_stream(state, now_s, tell=True)
-    return state, [_listen(state)] if not state.streaming else []
+        return end_stream(state, now_s, tell=True)
+    return state, [listen_for(state)] if not state.streaming else []
 
 
 def device_failed(state: State, event: ev.DeviceFailed, now_s: float) -> Step:
     """Without a microphone the command ends here; playback tells of its own losses."""
     if event.device is ev.Device.MICROPHONE:
-        return _end_stream(state, now_s, tell=True)
+        return end_stream(state, now_s, tell=True)
     return state, []
 
 

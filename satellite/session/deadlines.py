@@ -1,0 +1,57 @@
+"""What happens when nothing happens: the deadlines of the conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from satellite.core import effects as fx
+from satellite.session.moves import Step, end_stream, fail, to_idle
+from satellite.session.state import Phase, State
+
+# Home Assistant accepts or refuses a run within 50 ms; a peer that says nothing for so long does not read any more.
+ACCEPT_S = 3.0
+
+
+def expire(state: State, now_s: float) -> Step:
+    """Everything whose time has come."""
+    effects: list[fx.Effect] = []
+    for due, act in EXPIRIES:
+        time_s = due(state)
+        if time_s is not None and now_s >= time_s:
+            state, more = act(state, now_s)
+            effects += more
+    return state, effects
+
+
+def _not_accepted(state: State, _now_s: float) -> Step:
+    return replace(state, accept_by=None), [fx.DropServer(f"no answer to run-pipeline within {ACCEPT_S:.0f} s")]
+
+
+def _stream_too_long(state: State, now_s: float) -> Step:
+    return end_stream(state, now_s, tell=True)
+
+
+def _wait_over(state: State, _now_s: float) -> Step:
+    # A command that was understood may need no answer.
+    return to_idle(state) if state.phase is Phase.ANSWERING else fail(state)
+
+
+def _sound_stalled(state: State, _now_s: float) -> Step:
+    """The sound's end was lost: play what is there, end the turn; an audio-stop that still comes gets its Played."""
+    sound = state.open_sound
+    state, effects = to_idle(replace(state, sound_by=None))
+    return state, [fx.PlayEnd(sound.source), *effects] if sound else effects
+
+
+def _stale_over(state: State, _now_s: float) -> Step:
+    return replace(state, stale_until=None), []
+
+
+EXPIRIES: tuple[tuple[Callable[[State], float | None], Callable[[State, float], Step]], ...] = (
+    (lambda state: state.accept_by, _not_accepted),
+    (lambda state: state.stop_by, _stream_too_long),
+    (lambda state: state.wait_by, _wait_over),
+    (lambda state: state.sound_by, _sound_stalled),
+    (lambda state: state.stale_until, _stale_over),
+)

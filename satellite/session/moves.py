@@ -1,0 +1,79 @@
+"""Pieces of a transition: what several handlers and deadlines of the conversation do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeAlias
+
+from satellite.core import effects as fx
+from satellite.core import messages as msg
+from satellite.session.state import Phase, Sound, State
+
+# Speech-to-text of a long command on a small board takes 20 s.
+TRANSCRIPT_S = 30.0
+# How long after a barge-in the old answer may still arrive.
+STALE_S = 3.0
+
+Step: TypeAlias = tuple[State, list[fx.Effect]]
+
+
+def listen_for(state: State, command: fx.Command | None = None) -> fx.ListenFor:
+    """Wait for a wake word, or stream `command`; deaf when the owner or the server muted the microphone."""
+    return fx.ListenFor(command, muted=state.deaf)
+
+
+def to_idle(state: State) -> Step:
+    """End the turn, whatever it was doing; sounds play on."""
+    effects: list[fx.Effect] = [listen_for(state)] if state.streaming else []
+    return replace(state, phase=Phase.IDLE, accept_by=None, stop_by=None, wait_by=None), effects
+
+
+def fail(state: State) -> Step:
+    """End the turn and say so."""
+    state, effects = to_idle(state)
+    return state, [*effects, fx.PlayCue("error")]
+
+
+def end_stream(state: State, now_s: float, *, tell: bool) -> Step:
+    """The command is complete; `tell` when the server does not know it yet."""
+    stop: list[fx.Effect] = [fx.TellServer(msg.MicStop())] if tell else []
+    state = replace(state, phase=Phase.TRANSCRIBING, stop_by=None, wait_by=now_s + TRANSCRIPT_S)
+    return state, [*stop, listen_for(state), fx.PlayCue("done")]
+
+
+def cut_playback(state: State, now_s: float) -> Step:
+    """Silence the speaker; complete sounds count as played, the rest is dropped as it comes."""
+    if not state.sounds and state.phase is Phase.IDLE:
+        return state, []
+    played: list[fx.Effect] = [fx.TellServer(msg.Played()) for sound in state.sounds if _owed(state, sound)]
+    stop: list[fx.Effect] = [fx.StopPlayback()] if state.sounds else []
+    dropping = state.dropping or state.open_sound is not None
+    state = replace(state, sounds=(), sound_by=None, dropping=dropping, stale_until=now_s + STALE_S)
+    return state, stop + played
+
+
+def _owed(state: State, sound: Sound) -> bool:
+    return sound.complete and sound.connection is not None and sound.connection == state.connection
+
+
+def update_sound(state: State, changed: Sound) -> Step:
+    """Put back a sound that got further; when it is over, tell the server and end the turn."""
+    over = changed.complete and changed.finished
+    rest = tuple(changed if sound.source == changed.source else sound for sound in state.sounds)
+    if not over:
+        return replace(state, sounds=rest), []
+    effects: list[fx.Effect] = [fx.TellServer(msg.Played())] if _owed(state, changed) else []
+    state = replace(state, sounds=tuple(sound for sound in rest if sound.source != changed.source))
+    if state.sounds or state.phase is not Phase.ANSWERING:
+        return state, effects
+    state, more = to_idle(state)
+    return state, effects + more
+
+
+def end_open_sound(state: State) -> Step:
+    """A sound that was begun and never ended by the server ends here; nothing is owed for it."""
+    sound = state.open_sound
+    if sound is None:
+        return state, []
+    rest = tuple(other for other in state.sounds if other is not sound)
+    return replace(state, sounds=rest, sound_by=None), [fx.PlayEnd(sound.source)]
