@@ -55,9 +55,8 @@ from satellite.core.events import (
     WakeDetected,
 )
 from satellite.core.messages import Detection, MicAudio, MicStop, Played, RunPipeline
-from satellite.session import Phase, State, step
+from satellite.session import Phase, State, moves, step
 from satellite.session import conversation as session
-from satellite.session import moves
 
 WAKE = WakeDetected("hey_jarvis", "Hey Jarvis", 0.9, 16_000, -55.0)
 SPEECH = AnswerStarted(22_050, 1, 2)
