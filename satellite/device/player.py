@@ -15,6 +15,8 @@ from satellite.dsp.mixer import Mixer
 _LEAD_PERIODS = 2
 # Of the time that the card should need for what it holds: a card may be faster than it says.
 _WAIT_SHARE = 0.5
+# A card whose position does not move for so long may be gone without a word: only a write finds out.
+_STILL_S = 0.5
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Player:
         """Nothing is written; the card stands still."""
         self.written_frames = 0
         self._writing_since_s: float | None = None
+        self._queued_frames, self._moved_at_s = -1, 0.0
         self._counts = counts
         self._sink = sink
         self._voices = voices
@@ -98,13 +101,20 @@ class Player:
         return voice.started or voice.has(self._period)
 
     def _wait_for_more(self, changes: int) -> bool:
-        """Too little is there to be written: wait as long as the card has enough. False when it has not."""
-        ahead = self._sink.queued_frames() - _LEAD_PERIODS * self._period
-        if ahead <= 0:
+        """Too little is there to be written: wait as long as the card has enough. False when it has not, or is stuck."""
+        queued = self._sink.queued_frames()
+        ahead = queued - _LEAD_PERIODS * self._period
+        if ahead <= 0 or self._stands_still(queued):
             return False
         wait = max(ahead * _WAIT_SHARE, self._period / 4)
         self._voices.wait(changes, wait / self._sink.format.rate_hz)
         return True
+
+    def _stands_still(self, queued_frames: int) -> bool:
+        now_s = time.monotonic()
+        if queued_frames != self._queued_frames:
+            self._queued_frames, self._moved_at_s = queued_frames, now_s
+        return now_s - self._moved_at_s > _STILL_S
 
     def _write(self, talking: Sequence[Voice], percent: int) -> None:
         blocks = [voice.take(self._period) for voice in talking]
