@@ -101,7 +101,7 @@ class Player:
         return voice.started or voice.has(self._period)
 
     def _wait_for_more(self, changes: int) -> bool:
-        """Too little is there to be written: wait as long as the card has enough. False when it has not, or is stuck."""
+        """Too little is there to be written: wait while the card has enough. False when it has not, or is stuck."""
         queued = self._sink.queued_frames()
         ahead = queued - _LEAD_PERIODS * self._period
         if ahead <= 0 or self._stands_still(queued):
