@@ -5,14 +5,32 @@ SatelliteError
 ├── ModelError              a model file is missing, damaged or not what it should be
 │   ├── ModelNotFound
 │   ├── ModelDamaged
-│   └── ModelFetchFailed
+│   ├── ModelFetchFailed
+│   └── EngineMissing       what runs such models is not installed, or cannot be on this system
 ├── DeviceError             a microphone or speaker
 │   ├── DeviceNotFound
+│   │   ├── DeviceIndexUnknown
+│   │   ├── NoDevices       there is no microphone, or no speaker, at all
+│   │   └── WrongDirection  a speaker was named as a microphone, or the other way round
+│   ├── DeviceListingFailed
 │   ├── DeviceAmbiguous     several devices match the name; the text lists them
 │   ├── DeviceBusy
 │   ├── DeviceDenied
 │   ├── DeviceUnsupported   it cannot do any format we can convert
 │   └── DeviceLost          it was there and went away, stopped delivering, or failed
+├── ArgumentError           the library was given what it cannot take; a ValueError, too
+│   ├── RateOutOfRange
+│   ├── ChannelsOutOfRange
+│   ├── ChunkSizeOutOfRange
+│   ├── SampleTypeUnknown
+│   ├── VadUnknown
+│   ├── ThresholdOutOfRange
+│   └── SettingOutOfRange
+├── StreamError             the library was called at the wrong time, or in the wrong place
+│   ├── AlreadyRunning
+│   ├── NotRunning
+│   ├── ReadTimedOut        a TimeoutError, too
+│   └── ForkedProcess
 ├── AudioFormatError        sound data that cannot be understood
 ├── ProtocolError           the peer broke the wire format
 ├── ServerError             the network: port taken, address not ours
@@ -58,12 +76,32 @@ class ModelFetchFailed(ModelError):
     """The download did not give the file."""
 
 
+class EngineMissing(ModelError):
+    """What runs models of this kind is not installed, or cannot be on this system."""
+
+
 class DeviceError(SatelliteError):
     """A microphone or speaker cannot be used."""
 
 
 class DeviceNotFound(DeviceError):
     """No device of that name."""
+
+
+class DeviceIndexUnknown(DeviceNotFound):
+    """No device has this number."""
+
+
+class NoDevices(DeviceNotFound):
+    """There is no microphone, or no speaker, at all."""
+
+
+class WrongDirection(DeviceNotFound):
+    """The name is a speaker's where a microphone is wanted, or the other way round."""
+
+
+class DeviceListingFailed(DeviceError):
+    """ALSA cannot tell which devices there are."""
 
 
 class DeviceAmbiguous(DeviceError):
@@ -84,6 +122,58 @@ class DeviceUnsupported(DeviceError):
 
 class DeviceLost(DeviceError):
     """The device went away, stopped delivering, or failed while open."""
+
+
+class ArgumentError(SatelliteError, ValueError):
+    """The library was given what it cannot take. The text names the argument and what is allowed."""
+
+
+class RateOutOfRange(ArgumentError):
+    """No such sample rate."""
+
+
+class ChannelsOutOfRange(ArgumentError):
+    """No such number of channels."""
+
+
+class ChunkSizeOutOfRange(ArgumentError):
+    """Chunks cannot have so many frames."""
+
+
+class SampleTypeUnknown(ArgumentError):
+    """Samples are int16 or float32."""
+
+
+class VadUnknown(ArgumentError):
+    """There is no such speech detector."""
+
+
+class ThresholdOutOfRange(ArgumentError):
+    """A speech threshold lies between 0 and 1."""
+
+
+class SettingOutOfRange(ArgumentError):
+    """Another argument is out of range."""
+
+
+class StreamError(SatelliteError):
+    """The library was called at the wrong time, or in the wrong place."""
+
+
+class AlreadyRunning(StreamError):
+    """It was started before, and not stopped since."""
+
+
+class NotRunning(StreamError):
+    """It was not started."""
+
+
+class ReadTimedOut(StreamError, TimeoutError):
+    """No chunk came in time; the stream goes on."""
+
+
+class ForkedProcess(StreamError):
+    """It was opened before a fork, in another process: its thread and its device are not here."""
 
 
 class AudioFormatError(SatelliteError):
