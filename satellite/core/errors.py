@@ -30,8 +30,11 @@ SatelliteError
 │   ├── AlreadyRunning
 │   ├── NotRunning
 │   ├── ReadTimedOut        a TimeoutError, too
+│   ├── Overflow            more undecoded bytes wait than a decoder holds
+│   ├── InputEnded
 │   └── ForkedProcess
 ├── AudioFormatError        sound data that cannot be understood
+│   └── CodecMissing        it could be with the extra [codecs], which is not installed
 ├── ProtocolError           the peer broke the wire format
 ├── ServerError             the network: port taken, address not ours
 ├── ControlError            the running daemon could not be asked
@@ -176,8 +179,20 @@ class ForkedProcess(StreamError):
     """It was opened before a fork, in another process: its thread and its device are not here."""
 
 
+class Overflow(StreamError):
+    """More undecoded bytes would wait than a decoder holds: read what it has decoded, then push again."""
+
+
+class InputEnded(StreamError):
+    """Bytes came after the end of the input."""
+
+
 class AudioFormatError(SatelliteError):
     """Sound data that cannot be understood."""
+
+
+class CodecMissing(AudioFormatError):
+    """This format is decoded by the extra [codecs], which is not installed."""
 
 
 class ProtocolError(SatelliteError):
