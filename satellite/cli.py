@@ -303,6 +303,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         ("--host", "server.host", "ADDRESS", "listen on this address only"),
         ("--port", "server.port", "PORT", "listen on this port (default: 10700)"),
         ("--log-level", "log.level", "LEVEL", "debug, info, warning or error (default: info)"),
+        ("--log-format", "log.format", "FORMAT", "text, or json: one object for each line (default: text)"),
     ):
         convert = partial(_setting, flag, key)
         running.add_argument(

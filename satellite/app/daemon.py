@@ -14,8 +14,9 @@ from satellite import __version__
 from satellite.app import build, loading
 from satellite.app.journal import Journal
 from satellite.app.names import check_names
+from satellite.app.logs import start_log
 from satellite.app.satellite import Satellite
-from satellite.config import Config, LogConfig
+from satellite.config import Config
 from satellite.control.server import ControlServer
 from satellite.core.errors import ConfigError, SatelliteError
 from satellite.core.places import control_path, state_directory
@@ -54,14 +55,6 @@ def run(load: Callable[[], Config]) -> int:
         logging.shutdown()
         os._exit(0)
     return 0
-
-
-def start_log(config: LogConfig) -> None:
-    """Log to standard error; the journal adds its own time."""
-    form = (
-        "%(levelname)-7s %(message)s" if "JOURNAL_STREAM" in os.environ else "%(asctime)s %(levelname)-7s %(message)s"
-    )
-    logging.basicConfig(level=config.level.upper(), format=form, force=True)
 
 
 class Daemon:
@@ -136,7 +129,7 @@ class Daemon:
             mistakes = check_names(config)
             if mistakes:
                 raise ConfigError(mistakes)
-            logging.getLogger().setLevel(config.log.level.upper())
+            start_log(config.log)
             await satellite.reload(config)
             if (config.paths.state, config.paths.control) != (self._config.paths.state, self._config.paths.control):
                 log.warning("paths.state and paths.control stay as they are until the next start")

@@ -232,7 +232,7 @@ class Satellite:
             return
         for effect in effects:
             self._guard(self._perform[type(effect)], effect)
-            self._guard(self._watch, now_s, effect)
+            self._guard(self._watch, self._loop.time(), effect)
         self._schedule(deadline_s)
 
     def _watch(self, now_s: float, what: ev.Event | fx.Effect) -> None:

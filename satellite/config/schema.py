@@ -146,6 +146,9 @@ class PathsConfig:
 
     state: str = setting("", "Folder for what must survive a restart: identity, volume, mute.")
     models: str = setting("", "Folder of the model files.")
+    format: str = setting(
+        "text", "Lines for people, or one JSON object for each line (json) for programs.", choices=("text", "json")
+    )
     control: str = setting("", "Unix socket for --status and --set.")
 
 

@@ -26,13 +26,20 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WakeDetected:
-    """A wake word was heard. `at`: sample index of the end of the hop that fired. `floor_dbfs`: noise floor then."""
+    """A wake word was heard.
+
+    Attributes:
+        at: sample index of the end of the hop that fired.
+        floor_dbfs: noise floor then.
+        captured_s: when sample `at` came from the microphone, on the monotonic clock; the capture thread knows.
+    """
 
     model: str
     phrase: str
     score: float
     at: int
     floor_dbfs: float
+    captured_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,14 @@ class MicrophoneEnded:
     """A microphone that is a file came to its end; every sample of it was heard."""
 
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """The first samples of `source` were given to the speaker, at `written_s` on the monotonic clock."""
+
+    source: int
+    written_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +243,7 @@ Event: TypeAlias = (
     | DeviceFailed
     | DeviceReady
     | MicrophoneEnded
+    | PlaybackStarted
     | PlaybackFinished
     | ServerConnected
     | ServerLost

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from satellite.config import MicrophoneConfig
 from satellite.core.audio import RATE_HZ, Frame, Int16
 from satellite.core.effects import ListenSettings
 from satellite.core.errors import AudioFormatError, DeviceError, DeviceLost, DeviceUnsupported
-from satellite.core.events import Device, DeviceFailed, DeviceReady, Event, MicrophoneEnded
+from satellite.core.events import Device, DeviceFailed, DeviceReady, Event, MicrophoneEnded, WakeDetected
 from satellite.core.ports import Source
 from satellite.device.backoff import Backoff
 from satellite.device.gap import GapClock
@@ -264,16 +264,23 @@ class Capture:
         self._post(DeviceFailed(Device.MICROPHONE, text))
 
     def _feed(self, samples: Int16) -> None:
-        began_s = time.perf_counter()
+        began_s = time.monotonic()
+        captured_s = self._gap.newest_s(began_s)
         settings = self._obeyed = self._settings
         events = self._listener.feed(Frame(samples, self._position), settings, self._playing())
         self._position += len(samples)
         self._samples += len(samples)
         if len(samples):
-            self._feed_ms[self._frames % _TIMINGS] = (time.perf_counter() - began_s) * 1000
+            self._feed_ms[self._frames % _TIMINGS] = (time.monotonic() - began_s) * 1000
             self._frames += 1
         for event in events:
-            self._post(event)
+            self._post(self._dated(event, captured_s))
+
+    def _dated(self, event: Event, captured_s: float) -> Event:
+        """A wake word is dated by the capture of its sound, not by its arrival; the last sample fed by `captured_s`."""
+        if not isinstance(event, WakeDetected):
+            return event
+        return replace(event, captured_s=captured_s - (self._position - event.at) / RATE_HZ)
 
     def _lose(self, count: int, cause: str) -> None:
         if count <= 0:

@@ -25,6 +25,10 @@ class GapClock:
         if self._since_s is None or self._got_s:
             self._since_s, self._got_s = now_s, 0.0
 
+    def newest_s(self, now_s: float) -> float:
+        """When the newest sound was captured: before now, while more of it waits in the device."""
+        return now_s if self._since_s is None else min(now_s, self._since_s + self._got_s)
+
     def close(self, now_s: float) -> int:
         """Samples at RATE_HZ that are missing between what came and now, where sound begins again; never negative."""
         missing_s = 0.0 if self._since_s is None else now_s - self._since_s - self._got_s

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from satellite.config import SpeakerConfig
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import DeviceError
-from satellite.core.events import Device, DeviceFailed, DeviceReady, Event, PlaybackFinished
+from satellite.core.events import Device, DeviceFailed, DeviceReady, Event, PlaybackFinished, PlaybackStarted
 from satellite.core.ports import Sink
 from satellite.device.backoff import Backoff
 from satellite.device.player import PlayCounts, Player
@@ -56,8 +57,9 @@ class PlaybackStatistics:
 class Playback:
     """Plays sounds from any thread through one speaker, mixed, in a thread of its own.
 
-    A sound is begun, fed and ended; PlaybackFinished is posted when its last sample has been heard, or with `failed`
-    as soon as it has ended when there is no speaker. The speaker is opened once, and again with growing pauses when it
+    A sound is begun, fed and ended. PlaybackStarted is posted when its first samples were given to the speaker,
+    PlaybackFinished when its last sample has been heard, or with `failed` as soon as it has ended when there is no
+    speaker. The speaker is opened once, and again with growing pauses when it
     is lost. After config.idle_s of silence it rests.
 
     Args:
@@ -174,7 +176,15 @@ class Playback:
     def _use(self, sink: Sink) -> None:
         """Play until it fails, is released, or all is closed; then, released, until there is something to play."""
         config = self._config
-        player = Player(sink, self._voices, self._report, self._counts, idle_s=config.idle_s, percent=self._percent)
+        player = Player(
+            sink,
+            self._voices,
+            self._began,
+            self._report,
+            self._counts,
+            idle_s=config.idle_s,
+            percent=self._percent,
+        )
         with contextlib.closing(sink):
             self._welcome(sink, player)
             try:
@@ -202,6 +212,10 @@ class Playback:
             self._state = "lost"
             self._post(DeviceFailed(Device.SPEAKER, text))
         self._report(self._voices.fall_silent(), failed=True)
+
+    def _began(self, voice: Voice) -> None:
+        if voice.source is not None:
+            self._post(PlaybackStarted(voice.source, time.monotonic()))
 
     def _report(self, voices: Sequence[Voice], failed: bool = False) -> None:
         for voice in voices:

@@ -32,6 +32,7 @@ class Player:
     """Writes all sounds into a speaker, a period at a time, and silence between them until it rests.
 
     Args:
+        began: takes a sound whose first samples were just given to the speaker.
         heard: takes the sounds whose last sample has been heard.
         counts: is kept up.
         idle_s: rest after so much silence.
@@ -42,6 +43,7 @@ class Player:
         self,
         sink: Sink,
         voices: Voices,
+        began: Callable[[Voice], None],
         heard: Callable[[Sequence[Voice]], None],
         counts: PlayCounts,
         *,
@@ -56,6 +58,7 @@ class Player:
         self._counts = counts
         self._sink = sink
         self._voices = voices
+        self._began = began
         self._heard = heard
         self._mixer = Mixer(sink.format.channels, percent)
         self._period = sink.period_frames
@@ -122,7 +125,9 @@ class Player:
         self.resting = False
         self._send(mixed.tobytes())
         for voice, block in zip(talking, blocks, strict=True):
-            voice.started = True
+            if not voice.started:
+                voice.started = True
+                self._began(voice)
             if voice.exhausted:
                 self._voices.given(voice, self.written_frames + len(block))
         self.written_frames += self._period

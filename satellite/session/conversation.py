@@ -288,6 +288,7 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.AnswerStarted:       (sound_begins,  sound_begins,  sound_begins,  sound_begins,  sound_begins),
     ev.AnswerAudio:         (sound_goes_on, sound_goes_on, sound_goes_on, sound_goes_on, sound_goes_on),
     ev.AnswerEnded:         (sound_ends,    sound_ends,    sound_ends,    sound_ends,    sound_ends),
+    ev.PlaybackStarted:     (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.PlaybackFinished:    (finished,      finished,      finished,      finished,      finished),
     ev.PipelineFailed:      (failed_late,   failed,        failed,        failed,        failed),
     ev.TimerChanged:        (ignore,        ignore,        ignore,        ignore,        ignore),

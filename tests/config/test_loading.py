@@ -164,7 +164,7 @@ def test_wake_words_of_options_overrule_those_of_the_variable() -> None:
         ("[server]\n\nprot = 1", "FILE:3: server.prot is not a setting; did you mean server.port?"),
         ("server.prot = 1", "FILE:1: server.prot is not a setting; did you mean server.port?"),
         ("[server]\nvolume = 1", "FILE:2: server.volume is not a setting; it belongs under [speaker]"),
-        ("[log]\nfile = 1", "FILE:2: log.file is not a setting; there are level"),
+        ("[log]\nfile = 1", "FILE:2: log.file is not a setting; there are level, format"),
         ("[server]\nport = 65536", "FILE:2: server.port = 65536: must be a whole number from 0 to 65535"),
         ("[server]\nport = true", "FILE:2: server.port = true: must be a whole number from 0 to 65535"),
         ("[server.port]\nx = 1", "FILE:1: server.port = {x = 1}: must be a whole number from 0 to 65535"),

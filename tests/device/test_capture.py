@@ -19,10 +19,10 @@ from satcard.satcard import VirtualCards
 
 from satellite.codec.wav import write_wav
 from satellite.config import MicrophoneConfig
-from satellite.core.audio import RATE_HZ, AudioFormat
+from satellite.core.audio import RATE_HZ, AudioFormat, Frame
 from satellite.core.effects import Command, ListenSettings
 from satellite.core.errors import DeviceBusy, DeviceLost, DeviceNotFound
-from satellite.core.events import AudioLost, Device, DeviceFailed, DeviceReady, MicrophoneEnded
+from satellite.core.events import AudioLost, Device, DeviceFailed, DeviceReady, Event, MicrophoneEnded, WakeDetected
 from satellite.core.ports import Source
 from satellite.device.alsa import AlsaSource
 from satellite.device.capture import Capture, Patience
@@ -57,8 +57,9 @@ def start(notebook: Notebook, mailbox: Mailbox) -> Iterator[StartCapture]:
         config: MicrophoneConfig = MIC,
         playing: Callable[[], bool] = lambda: False,
         patience: Patience = PATIENCE,
+        ears: Notebook = notebook,
     ) -> Capture:
-        running.append(Capture(open_source, config, notebook, mailbox.post, playing, patience=patience))
+        running.append(Capture(open_source, config, ears, mailbox.post, playing, patience=patience))
         running[-1].start()
         return running[-1]
 
@@ -85,6 +86,25 @@ def test_every_sample_reaches_the_listener_once_and_in_order(start: StartCapture
     statistics = capture.statistics()
     assert (statistics.state, statistics.samples, statistics.lost_samples) == ("open", len(SOUND), 0)
     assert statistics.frames == len([frame for frame in notebook.frames if len(frame.samples)])
+
+
+class Alarm(Notebook):
+    """Hears a wake word in the 400th sample of every frame."""
+
+    def feed(self, frame: Frame, settings: ListenSettings, playing: bool) -> list[Event]:
+        super().feed(frame, settings, playing)
+        return [WakeDetected("a", "A", 1.0, frame.start + 400, -60.0)] if len(frame.samples) else []
+
+
+def test_a_wake_word_is_dated_by_the_capture_of_its_sample(start: StartCapture, mailbox: Mailbox) -> None:
+    source = FakeSource(MONO)
+    put(source, SOUND[:1_600])
+    before_s = time.monotonic()
+    start(lambda: source, ears=Alarm())
+    (wake,) = mailbox.wait_for(WakeDetected)
+    assert isinstance(wake, WakeDetected)
+    assert wake.captured_s is not None
+    assert before_s <= wake.captured_s + 1_200 / RATE_HZ <= time.monotonic()
 
 
 def test_another_rate_and_two_channels_become_16_khz_mono(start: StartCapture, notebook: Notebook) -> None:

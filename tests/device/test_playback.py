@@ -18,7 +18,7 @@ from satellite.codec.wav import read_wav
 from satellite.config import SpeakerConfig
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import DeviceLost, DeviceNotFound
-from satellite.core.events import Device, DeviceFailed, DeviceReady, PlaybackFinished
+from satellite.core.events import Device, DeviceFailed, DeviceReady, PlaybackFinished, PlaybackStarted
 from satellite.core.ports import Sink
 from satellite.device.alsa import AlsaSink
 from satellite.device.playback import Playback
@@ -84,6 +84,20 @@ def test_a_sound_in_the_cards_own_format_is_heard_sample_by_sample(
     np.testing.assert_array_equal(heard_sound(sink.heard())[:, 0], SOUND)
     statistics = playback.statistics()
     assert (statistics.finished, statistics.failed, statistics.underruns, statistics.starved) == (1, 0, 0, 0)
+
+
+def test_the_first_write_of_a_sound_is_told_with_its_time(start: StartPlayback, mailbox: Mailbox) -> None:
+    sink = FakeSink(CARD)
+    playback = start(lambda: sink)
+    playback.cue(SOUND.tobytes(), CARD)
+    wait_until(lambda: len(sink.writes_s) > 1)
+    before_s = time.monotonic()
+    play(playback, 4, np.tile(SOUND, 3))
+    mailbox.wait_for(PlaybackFinished)
+    (started,) = mailbox.of(PlaybackStarted)
+    assert isinstance(started, PlaybackStarted)
+    assert started.source == 4
+    assert before_s < started.written_s < sink.writes_s[-1]
 
 
 def test_played_is_told_when_the_last_sample_was_heard_not_before(
