@@ -12,12 +12,14 @@ from typing import Any
 
 from satellite import __version__
 from satellite.app import build, loading
+from satellite.app.health import dead_thread, hears, summary
 from satellite.app.journal import Journal
-from satellite.app.names import check_names
 from satellite.app.logs import start_log
+from satellite.app.names import check_names
 from satellite.app.satellite import Satellite
 from satellite.config import Config
 from satellite.control.server import ControlServer
+from satellite.control.systemd import Supervisor
 from satellite.core.errors import ConfigError, SatelliteError
 from satellite.core.places import control_path, state_directory
 from satellite.state import State
@@ -65,6 +67,8 @@ class Daemon:
         self._load = load
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
+        self._supervisor = Supervisor()
+        self._heart: asyncio.TimerHandle | None = None
 
     async def serve(self) -> None:
         """Start, run until told to stop, take everything down again."""
@@ -80,8 +84,13 @@ class Daemon:
                     build.name(self._config),
                     satellite.server.port,
                 )
+                self._supervisor.tell(READY="1")
+                self._beat(satellite)
                 await self._finished(self._watch(satellite))
         finally:
+            self._supervisor.tell(STOPPING="1")
+            if self._heart:
+                self._heart.cancel()
             await satellite.stop()
             await control.close()
 
@@ -123,6 +132,13 @@ class Daemon:
             self._reload.clear()
             await self._apply_new_config(satellite)
 
+    def _beat(self, satellite: Satellite) -> None:
+        """Tell systemd how we are, and again soon. Who hears nothing is not alive: it is ended, and started anew."""
+        capture = satellite.capture.statistics() if satellite.capture else None
+        alive = {"WATCHDOG": "1"} if self._supervisor.patience_s and hears(capture) else {}
+        self._supervisor.tell(STATUS=summary(satellite), **alive)
+        self._heart = asyncio.get_running_loop().call_later(WATCH_S, self._beat, satellite)
+
     async def _apply_new_config(self, satellite: Satellite) -> None:
         try:
             config = self._load()
@@ -151,15 +167,6 @@ def _end_when_hung(looks: int) -> None:
         log.critical("the speaker hangs; the process ends so that its supervisor can start it anew")
         logging.shutdown()
         os._exit(EXIT_HUNG)
-
-
-def dead_thread(satellite: Satellite) -> str:
-    """The audio thread that a bug has ended: nothing but a new process makes it hear or speak again. Empty: none."""
-    alive = {thread.name for thread in threading.enumerate()}
-    states = {"playback": satellite.playback.statistics().state}
-    if satellite.capture:
-        states["capture"] = satellite.capture.statistics().state
-    return next((name for name, state in states.items() if state == "lost" and name not in alive), "")
 
 
 def _left_behind() -> list[str]:

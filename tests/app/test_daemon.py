@@ -103,3 +103,22 @@ def test_a_reload_says_what_it_cannot_change(started: Callable[..., tuple[Daemon
     daemon.send_signal(signal.SIGHUP)
     assert daemon.stderr
     line_with("paths.state and paths.control stay as they are until the next start", daemon.stderr)
+
+
+def test_its_supervisor_is_told_that_it_is_ready_that_it_hears_and_that_it_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., tuple[Daemon, int]]
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+        daemon, _ = started()
+        told = ""
+        while "microphone: open" not in told or told.count("WATCHDOG=1") < 2:
+            told += manager.recv(1000).decode() + "\n"
+        assert told.startswith("READY=1")
+        daemon.send_signal(signal.SIGTERM)
+        while "STOPPING=1" not in told:
+            told += manager.recv(1000).decode() + "\n"
+        assert daemon.wait(10) == 0

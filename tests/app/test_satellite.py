@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fakes_ha import FakeHomeAssistant
 
-from satellite.app.daemon import dead_thread
+from satellite.app.health import dead_thread
 from satellite.app.satellite import Observer, Satellite
 from satellite.config import Config
 from satellite.core import effects as fx
