@@ -69,6 +69,11 @@ class Abilities:
     card: int | None
 
 
+def library_version() -> str:
+    """Of the system's alsa-lib."""
+    return str(alsaaudio.asoundlib_version())
+
+
 def pcm_names(direction: Direction) -> list[str]:
     """The PCMs that the ALSA configuration shows; it may know more."""
     kind = alsaaudio.PCM_CAPTURE if direction == "capture" else alsaaudio.PCM_PLAYBACK

@@ -64,14 +64,17 @@ class DeviceInfo:
     trouble: str = ""
 
 
-def list_devices(proc: Path = kernel.PROC, ask: Prober = probe) -> list[DeviceInfo]:
+def list_devices(
+    proc: Path = kernel.PROC, ask: Prober = probe, directions: Sequence[Direction] = DIRECTIONS
+) -> list[DeviceInfo]:
     """All microphones, then all speakers. Each that is free is opened for a moment, to learn what it can do.
 
     Args:
         proc: the kernel's account of its cards.
         ask: finds out what a PCM can do.
+        directions: only these.
     """
-    return [device for direction in DIRECTIONS for device in _one_direction(direction, proc, ask)]
+    return [device for direction in directions for device in _one_direction(direction, proc, ask)]
 
 
 def resolve(name: str, direction: Direction, proc: Path = kernel.PROC) -> str:
