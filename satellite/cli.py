@@ -172,7 +172,14 @@ def _fetch_models(options: argparse.Namespace) -> int:
     from satellite import models
 
     directory = models.models_directory(_loader(options)().paths.models)
-    models.fetch(options.fetch_models, directory, lambda line: _print(f"{line}\n"))
+
+    def say(line: str) -> None:
+        _print(f"{line}\n")
+
+    models.fetch(options.fetch_models, directory, say)
+    from satellite.detect import derived  # heavy, and not needed when the download fails
+
+    derived.prepare(directory, say)
     return 0
 
 
@@ -299,7 +306,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         ("--mic", "microphone.device", "DEVICE", "microphone; a part of its name will do"),
         ("--speaker", "speaker.device", "DEVICE", "speaker, likewise; or none"),
         ("--volume", "speaker.volume", "PERCENT", "of the speaker, 0 to 100"),
-        ("--wake-word", "wake_word", "NAME", "listen for this model or .onnx file; repeatable"),
+        ("--wake-word", "wake_word", "NAME", "listen for this model or file of your own; repeatable"),
         ("--host", "server.host", "ADDRESS", "listen on this address only"),
         ("--port", "server.port", "PORT", "listen on this port (default: 10700)"),
         ("--log-level", "log.level", "LEVEL", "debug, info, warning or error (default: info)"),

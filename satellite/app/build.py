@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from satellite import __version__, models
 from satellite.config import Config, WakeWordConfig
 from satellite.core.audio import AudioFormat
 from satellite.core.places import expanded
+from satellite.detect.engines import WakeEngine, open_engine
+from satellite.detect.microwakeword import MicroModel, Recipe, read_recipe
 from satellite.detect.vad import Silero
 from satellite.detect.wakeword import WakeModel, WakeWords
 from satellite.listen.listener import Listener
 from satellite.network.discovery import Service
 from satellite.network.protocol import SatelliteInfo, WakeWord
+
+ONNX_SUFFIX = ".onnx"  # openWakeWord's models
+MICRO_SUFFIX = ".tflite"  # microWakeWord's
 
 
 def name(config: Config) -> str:
@@ -23,13 +29,43 @@ def name(config: Config) -> str:
 
 def phrase(word: WakeWordConfig) -> str:
     """What a person says; Home Assistant compares it with that of other satellites."""
+    return word.phrase or advice(word).phrase
+
+
+def threshold(word: WakeWordConfig) -> float:
+    """The score at which the word counts as heard: the owner's, else its makers'."""
+    return word.threshold or advice(word).threshold
+
+
+def advice(word: WakeWordConfig) -> Recipe:
+    """What the makers of the model say of it.
+
+    Raises:
+        ModelError: the .json beside an own .tflite is missing, or not what it should be.
+    """
+    if known := models.manifest().get(word.model):
+        return Recipe(known.phrase, known.threshold, known.window)
+    path = Path(word.model)
+    if path.suffix == MICRO_SUFFIX:
+        return read_recipe(expanded(word.model))
+    return Recipe(path.stem.replace("_", " ").title(), models.OPEN_WAKE_WORD_THRESHOLD, 0)
+
+
+def engine(word: WakeWordConfig) -> str:
+    """What its model was made for."""
     known = models.manifest().get(word.model)
-    return word.phrase or (known.phrase if known else Path(word.model).stem.replace("_", " ").title())
+    micro = known.kind == models.MICRO_WAKE_WORD if known else word.model.endswith(MICRO_SUFFIX)
+    return "microWakeWord" if micro else "openWakeWord"
+
+
+def is_own(model: str) -> bool:
+    """Whether a wake word is named by its file."""
+    return model.endswith((ONNX_SUFFIX, MICRO_SUFFIX))
 
 
 def model_name(word: WakeWordConfig) -> str:
     """The wake word's name on the wire and in the settings: the manifest's, or the file's."""
-    return Path(word.model).stem if word.model.endswith(".onnx") else word.model
+    return Path(word.model).stem if is_own(word.model) else word.model
 
 
 def info(config: Config) -> SatelliteInfo:
@@ -39,7 +75,7 @@ def info(config: Config) -> SatelliteInfo:
         name=name(config),
         version=__version__,
         area=config.satellite.area,
-        wake_words=tuple(WakeWord(model_name(word), phrase(word)) for word in config.wake_word),
+        wake_words=tuple(WakeWord(model_name(word), phrase(word), engine=engine(word)) for word in config.wake_word),
         speaker=None if speaker.device == "none" else AudioFormat(speaker.rate_hz, speaker.channels, 2),
     )
 
@@ -56,17 +92,19 @@ def listener(config: Config) -> Listener:
         ModelError: a model is missing or damaged.
     """
     folder = models.models_directory(config.paths.models)
-    words = WakeWords(
-        [_wake_model(word, folder) for word in config.wake_word],
-        models.find("melspectrogram", folder),
-        models.find("embedding", folder),
-    )
+
+    def open_wake_word(words: Sequence[WakeModel]) -> WakeEngine:
+        return WakeWords(words, models.find("melspectrogram", folder), models.find("embedding", folder))
+
+    words = open_engine([_wake_model(word, folder) for word in config.wake_word], open_wake_word)
     vad = Silero(models.find("silero_vad", folder))
     vad.self_check()
     return Listener(config.command, words, vad, gain_db=config.microphone.gain_db)
 
 
 def _wake_model(word: WakeWordConfig, folder: Path) -> WakeModel:
-    own = word.model.endswith(".onnx")
-    path = expanded(word.model) if own else models.find(word.model, folder)
-    return WakeModel(model_name(word), path, phrase(word), word.threshold, word.refractory_s)
+    path = expanded(word.model) if is_own(word.model) else models.find(word.model, folder)
+    model = WakeModel(model_name(word), path, phrase(word), threshold(word), word.refractory_s)
+    if path.suffix != MICRO_SUFFIX:
+        return model
+    return MicroModel(model.name, path, model.phrase, model.threshold, model.refractory_s, advice(word).window)

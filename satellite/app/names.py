@@ -6,12 +6,13 @@ from collections import Counter
 
 from satellite import models
 from satellite.app import cues
-from satellite.app.build import model_name
-from satellite.config import Config
-from satellite.core.errors import ModelNotFound
+from satellite.app.build import MICRO_SUFFIX, advice, is_own, model_name
+from satellite.config import Config, WakeWordConfig
+from satellite.core.errors import ModelError
 from satellite.core.places import expanded
+from satellite.detect import microwakeword
 
-WAKE_WORD = "wake_word"
+WAKE_WORDS = (models.WAKE_WORD, models.MICRO_WAKE_WORD)
 
 
 def check_names(config: Config) -> list[str]:
@@ -20,7 +21,7 @@ def check_names(config: Config) -> list[str]:
 
 
 def _model_mistakes(config: Config) -> list[str]:
-    return [f"wake_word.model: {text}" for word in config.wake_word if (text := _model_mistake(word.model))]
+    return [f"wake_word.model: {text}" for word in config.wake_word if (text := _model_mistake(word))]
 
 
 def _twice(config: Config) -> list[str]:
@@ -33,12 +34,26 @@ def _twice(config: Config) -> list[str]:
     ]
 
 
-def _model_mistake(model: str) -> str:
-    if model.endswith(".onnx"):
-        return "" if expanded(model).is_file() else f"{model}: no such file"
+def _model_mistake(word: WakeWordConfig) -> str:
     try:
-        kind = models.named(model).kind
-    except ModelNotFound as error:
+        if is_own(word.model):
+            return _own_mistake(word)
+        kind = models.named(word.model).kind
+    except ModelError as error:
         return str(error)
-    words = (name for name, info in models.manifest().items() if info.kind == WAKE_WORD)
-    return "" if kind == WAKE_WORD else f"{model} is not a wake word; there are {', '.join(words)}"
+    if kind not in WAKE_WORDS:
+        words = (name for name, info in models.manifest().items() if info.kind in WAKE_WORDS)
+        return f"{word.model} is not a wake word; there are {', '.join(words)}"
+    return _engine_mistake(word.model) if kind == models.MICRO_WAKE_WORD else ""
+
+
+def _own_mistake(word: WakeWordConfig) -> str:
+    if not expanded(word.model).is_file():
+        return f"{word.model}: no such file"
+    advice(word)  # a .tflite needs its .json
+    return _engine_mistake(word.model) if word.model.endswith(MICRO_SUFFIX) else ""
+
+
+def _engine_mistake(model: str) -> str:
+    why = microwakeword.missing()
+    return f"{model}: {why}" if why else ""

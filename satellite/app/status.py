@@ -21,7 +21,7 @@ def settings(satellite: Satellite) -> Mapping[str, Any]:
         "volume": config.speaker.volume if memory.volume is None else memory.volume,
         "mute": memory.muted,
         "threshold": {
-            name: memory.thresholds.get(name, word.threshold)
+            name: memory.thresholds.get(name, build.threshold(word))
             for word in config.wake_word
             for name in (build.model_name(word),)
         },

@@ -77,10 +77,18 @@ class WakeWordConfig:
     """[[wake_word]]: what it listens for, one such table for each wake word."""
 
     model: str = setting(
-        "hey_jarvis", "Name from models/manifest.toml, or the path of an own openWakeWord .onnx file.", filled=True
+        "hey_jarvis",
+        "Name from models/manifest.toml; or the path of an own file: openWakeWord's .onnx, or microWakeWord's .tflite "
+        "with its .json beside it.",
+        filled=True,
     )
-    threshold: float = setting(0.5, "Score at which it counts as heard.", low=0.01, high=1.0)
-    phrase: str = setting("", "What Home Assistant is told was said; empty: the manifest's phrase.")
+    threshold: float = setting(
+        0.0,
+        "Score at which it counts as heard; 0: as its makers advise (openWakeWord: 0.5, microWakeWord: in each .json).",
+        low=0.0,
+        high=1.0,
+    )
+    phrase: str = setting("", "What Home Assistant is told was said; empty: the model's own phrase.")
     refractory_s: float = setting(
         2.0,
         "Deaf to this word so long after hearing it; Home Assistant refuses repeats within 2 s.",

@@ -13,8 +13,9 @@ from satellite.core.audio import SILENCE_DBFS, Frame, Int16
 from satellite.core.effects import Command, ListenSettings
 from satellite.core.errors import IllegalEvent
 from satellite.core.events import AudioLost, Event, WakeDetected
+from satellite.detect.engines import WakeEngine
 from satellite.detect.vad import WINDOW_SAMPLES, Silero
-from satellite.detect.wakeword import HOP_SAMPLES, Scores, WakeWords
+from satellite.detect.wakeword import HOP_SAMPLES, Scores
 from satellite.dsp.gain import Gain
 from satellite.dsp.level import rms_dbfs
 from satellite.listen.command import CommandStream
@@ -74,7 +75,7 @@ class Listener:
     """
 
     def __init__(
-        self, config: CommandConfig, wake_words: WakeWords, vad: Silero, *, gain_db: float = 0.0, start: int = 0
+        self, config: CommandConfig, wake_words: WakeEngine, vad: Silero, *, gain_db: float = 0.0, start: int = 0
     ) -> None:
         self._config = config
         self._wake_words = wake_words

@@ -165,12 +165,14 @@ def _number(data: Mapping[str, Any], key: str, default: int, allowed: range) -> 
 class WakeWord:
     """A wake word we listen for: `name` as in Detection, `phrase` as a person says it ("Hey Jarvis").
 
-    Home Assistant compares phrases between satellites to find out that two heard the same person.
+    Home Assistant compares phrases between satellites to find out that two heard the same person. `engine`: openWakeWord
+    or microWakeWord.
     """
 
     name: str
     phrase: str
     languages: tuple[str, ...] = ("en",)
+    engine: str = "openWakeWord"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,8 @@ class SatelliteInfo:
 
 _OURS = info.Attribution(name="satellite", url="https://www.home-assistant.io/voice_control/")
 _OPEN_WAKE_WORD = info.Attribution(name="openWakeWord", url="https://github.com/dscripka/openWakeWord")
+_MICRO_WAKE_WORD = info.Attribution(name="microWakeWord", url="https://github.com/kahrendt/microWakeWord")
+_ENGINES = {engine.name: engine for engine in (_OPEN_WAKE_WORD, _MICRO_WAKE_WORD)}
 
 
 def encode_info(satellite: SatelliteInfo) -> bytes:
@@ -218,7 +222,7 @@ def _satellite(satellite: SatelliteInfo) -> info.Satellite:
 
 def _wake_programs(satellite: SatelliteInfo) -> list[info.WakeProgram]:
     models = [
-        info.WakeModel(word.name, _OPEN_WAKE_WORD, True, word.phrase, None, list(word.languages), word.phrase)
+        info.WakeModel(word.name, _ENGINES[word.engine], True, word.phrase, None, list(word.languages), word.phrase)
         for word in satellite.wake_words
     ]
     program = info.WakeProgram("openwakeword", _OPEN_WAKE_WORD, True, "Wake words", satellite.version, models)

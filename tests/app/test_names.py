@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+import pytest
 
 from satellite.app import check_names
 from satellite.config import Config, SoundsConfig, WakeWordConfig
+from satellite.detect.microwakeword import missing
 
 
 def words(*models: str) -> Config:
@@ -33,6 +37,25 @@ def test_an_own_model_must_be_a_file(tmp_path: Path) -> None:
     assert line == f"wake_word.model: {own}: no such file"
     own.touch()
     assert check_names(words(str(own))) == []
+
+
+def test_an_own_model_of_the_second_kind_needs_its_json(tmp_path: Path) -> None:
+    own = tmp_path / "computer.tflite"
+    own.touch()
+    (line,) = check_names(words(str(own)))
+    assert line == f"wake_word.model: model {own} needs its computer.json beside it"
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_words_of_both_kinds_are_fine_together() -> None:
+    assert check_names(words("hey_jarvis", "okay_nabu", "alexa", "micro_alexa")) == []
+
+
+def test_a_second_kind_that_is_not_installed_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymicro_wakeword", None)  # what Python takes for: not installed
+    (line,) = check_names(words("hey_jarvis", "okay_nabu"))
+    assert line == f"wake_word.model: okay_nabu: {missing()}"
+    assert "microWakeWord" in line
 
 
 def test_every_mistake_is_told_sounds_too(tmp_path: Path) -> None:

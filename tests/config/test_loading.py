@@ -180,8 +180,8 @@ def test_wake_words_of_options_overrule_those_of_the_variable() -> None:
         ("wake_word = 'a'", "FILE:1: each wake word is a table of its own, with two brackets: [[wake_word]]"),
         ("wake_word = ['a']", "FILE:1: each wake word is a table of its own, with two brackets: [[wake_word]]"),
         (
-            "[[wake_word]]\nmodel='a'\n[[wake_word]]\nthreshold = 0",
-            "FILE:4: wake_word.threshold = 0: must be a number from 0.01 to 1",
+            "[[wake_word]]\nmodel='a'\n[[wake_word]]\nthreshold = -1",
+            "FILE:4: wake_word.threshold = -1: must be a number from 0 to 1",
         ),
         # what does not agree
         ("wake_word = []", "FILE:1: wake_word = []: at least one [[wake_word]] is needed"),

@@ -22,6 +22,8 @@ DEMO = HERE.parent.parent / "satellite" / "data" / "demo.wav"
 CLIPS = [
     ("hey_jarvis", "en-us+f2", 170, "hey jarvis"),
     ("alexa", "en-gb+m2", 150, "alexa"),
+    ("okay_nabu", "en-us", 160, "okay nabu"),
+    ("hey_mycroft", "en-gb", 160, "hey mycroft"),
     ("kitchen_light", "en-us+f2", 165, "turn on the kitchen light"),
     ("what_time", "en-gb", 160, "what time is it"),
     ("timer", "en-gb-x-rp+f2", 160, "set a timer for five minutes"),
