@@ -74,7 +74,9 @@ class Daemon:
         """Start, run until told to stop, take everything down again."""
         self._catch_signals()
         satellite = Satellite(self._config, State(state_directory(self._config.paths.state)), Journal().write)
-        control = ControlServer(control_path(self._config.paths.control), satellite.status, satellite.change)
+        control = ControlServer(
+            control_path(self._config.paths.control), satellite.status, satellite.change, tap=satellite.tap
+        )
         try:
             await control.start()
             if await self._finished(satellite.start()):

@@ -18,6 +18,7 @@ from satellite.app.loading import in_background
 from satellite.app.turns import Turns
 from satellite.config import Config
 from satellite.control.settings import parse_settings
+from satellite.control.tap import Tap
 from satellite.core import effects as fx
 from satellite.core import events as ev
 from satellite.core import messages as msg
@@ -63,6 +64,7 @@ class Satellite:
         self.illegal_events = self.bugs = 0
         self._tick: asyncio.TimerHandle | None = None
         self._wanted = fx.ListenFor(None, memory.muted)
+        self.tap = Tap(lambda: self._wanted.muted)
         self.cues = Cues(config.sounds)
         self.turns = Turns()
         self.server = self._make_server(config)
@@ -137,7 +139,9 @@ class Satellite:
             self._drain()
         self.listener, microphone = listener, config.microphone
         playing = partial(getattr, self, "is_playing")
-        self.capture = Capture(partial(open_source, microphone), microphone, listener, self.inbox.post, playing)
+        self.capture = Capture(
+            lambda: self.tap.around(open_source(microphone)), microphone, listener, self.inbox.post, playing
+        )
         self._listen_for(self._wanted)
         self.capture.start()
 

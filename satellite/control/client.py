@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,15 @@ def request(
     message = encode({"verb": verb} if settings is None else {"verb": verb, "settings": settings})
     if len(message) > REQUEST_LIMIT_BYTES:
         raise ControlError("that is too much to set at once")
+    with explained(path, timeout_s):
+        return result(_exchange(path, message, time.monotonic() + timeout_s))
+
+
+@contextlib.contextmanager
+def explained(path: Path, timeout_s: float) -> Iterator[None]:
+    """Turns what a socket raises into ControlError."""
     try:
-        return _result(_exchange(path, message, time.monotonic() + timeout_s))
+        yield
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         raise ControlError(f"no satellite is running (looked at {path}); start it with: satellite") from None
     except PermissionError:
@@ -68,7 +75,8 @@ def _left_s(deadline: float) -> float:
     return left_s
 
 
-def _result(line: bytes) -> dict[str, Any]:
+def result(line: bytes) -> dict[str, Any]:
+    """What a line of the satellite's says, or the ControlError that it tells of."""
     if len(line) > ANSWER_LIMIT_BYTES or not line.endswith(b"\n"):
         raise ControlError(
             "the satellite's answer is not complete; is another program, or another version, listening there?"

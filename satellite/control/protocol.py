@@ -1,6 +1,9 @@
 """One line of JSON each way.
 
 Asked: {"verb": "status"} or {"verb": "set", "settings": {"volume": "60"}}. Answered: {"ok": {...}} or {"error": "..."}.
+
+Asked {"verb": "listen", "seconds": 10}, the answer {"ok": {"format": ..., "description": ...}} is followed by the
+microphone's sound: a line {"bytes": n, ...} and n bytes of PCM, again and again, and {"end": true}.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from satellite.control.protocol import REQUEST_LIMIT_BYTES, decode, encode
+from satellite.control.tap import Tap
 from satellite.core.errors import ControlError, SatelliteError
 
 log = logging.getLogger(__name__)
@@ -33,12 +34,15 @@ class ControlStatistics:
 class ControlServer:
     """Answers one request per connection: at most 8 at once, 64 KiB each, 5 s to ask and to hear the answer.
 
+    Who listens to the microphone may stay for as long as it asked.
+
     Args:
         path: of the socket.
         status: gives everything worth knowing. Called in the loop, as `change` is; neither may block.
         change: applies settings given as texts ("volume" to "60") and gives what is set now; may raise SatelliteError,
             whose text goes to the one who asked.
         idle_s: the 5 s.
+        tap: lets a client hear the microphone, for as long as it asks; None: there is nothing to hear.
     """
 
     def __init__(
@@ -47,11 +51,13 @@ class ControlServer:
         status: Callable[[], Mapping[str, Any]],
         change: Callable[[Mapping[str, str]], Mapping[str, Any]],
         idle_s: float = IDLE_S,
+        tap: Tap | None = None,
     ) -> None:
         self._path = path
         self._status = status
         self._change = change
         self._idle_s = idle_s
+        self._tap = tap
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._inode = 0
@@ -95,8 +101,13 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(self._idle_s):
-                if line := await _line(reader):
+            async with asyncio.timeout(self._idle_s) as patience:
+                line = await _line(reader)
+                if self._tap and (seconds := _listening_s(line)):
+                    patience.reschedule(None)
+                    await self._let_listen(self._tap, seconds, writer)
+                    patience.reschedule(asyncio.get_running_loop().time() + self._idle_s)
+                elif line:
                     writer.write(self._answer(line))
                 writer.close()
                 await writer.wait_closed()
@@ -104,6 +115,17 @@ class ControlServer:
             self._faulty += 1
         finally:
             writer.transport.abort()
+
+    async def _let_listen(self, tap: Tap, seconds: float, writer: asyncio.StreamWriter) -> None:
+        try:
+            await tap.stream(seconds, writer)
+        except ControlError as error:
+            self._faulty += 1
+            writer.write(encode({"error": str(error)}))
+        except ConnectionError:
+            self._answered += 1  # it has heard enough
+        else:
+            self._answered += 1
 
     def _answer(self, line: bytes) -> bytes:
         try:
@@ -141,6 +163,18 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
         if error.partial:
             raise
         return b""
+
+
+def _listening_s(line: bytes) -> float:
+    """For how long the request wants to listen to the microphone; 0 when it wants something else."""
+    try:
+        request = decode(line)
+    except ControlError:
+        return 0.0
+    match request:
+        case {"verb": "listen", "seconds": int(seconds) | float(seconds)}:
+            return float(seconds) or -1.0
+    return 0.0
 
 
 def _are_texts(settings: Mapping[Any, Any]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from satellite.control.server import ControlServer
 from satellite.control.settings import Changes, parse_settings
+from satellite.control.tap import Tap
 
 WAKE_WORDS = ("alexa",)
 
@@ -19,10 +20,10 @@ WAKE_WORDS = ("alexa",)
 class Daemon:
     """Answers with a small status; remembers what it was told to change. A context manager."""
 
-    def __init__(self, path: Path, idle_s: float = 5.0) -> None:
+    def __init__(self, path: Path, idle_s: float = 5.0, tap: Tap | None = None) -> None:
         self.path = path
         self.changes: list[Changes] = []
-        self.server = ControlServer(path, self.status, self.change, idle_s)
+        self.server = ControlServer(path, self.status, self.change, idle_s, tap)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="control-daemon")
 
