@@ -44,6 +44,7 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
             "device": satellite.config.microphone.device,
             **(asdict(satellite.capture.statistics()) if satellite.capture else {"state": "loading models"}),
         },
+        "listening_in": asdict(satellite.tap.statistics()),
         "listener": asdict(satellite.listener.statistics()) if satellite.listener else "loading models",
         "speaker": {"device": satellite.config.speaker.device, **asdict(satellite.playback.statistics())},
         "discovery": asdict(satellite.discovery.statistics()) if satellite.discovery else "off",
