@@ -91,15 +91,33 @@ def listener(config: Config) -> Listener:
     Raises:
         ModelError: a model is missing or damaged.
     """
+    words, vad = wake_words(config), speech_detector(config)
+    return Listener(config.command, words, vad, gain_db=config.microphone.gain_db)
+
+
+def wake_words(config: Config) -> WakeEngine:
+    """What hears the wake words.
+
+    Raises:
+        ModelError: a model, or the engine it needs, is missing or damaged.
+    """
     folder = models.models_directory(config.paths.models)
 
     def open_wake_word(words: Sequence[WakeModel]) -> WakeEngine:
         return WakeWords(words, models.find("melspectrogram", folder), models.find("embedding", folder))
 
-    words = open_engine([_wake_model(word, folder) for word in config.wake_word], open_wake_word)
-    vad = Silero(models.find("silero_vad", folder))
+    return open_engine([_wake_model(word, folder) for word in config.wake_word], open_wake_word)
+
+
+def speech_detector(config: Config) -> Silero:
+    """What tells speech from other sound, checked.
+
+    Raises:
+        ModelError: the model is missing or damaged.
+    """
+    vad = Silero(models.find("silero_vad", models.models_directory(config.paths.models)))
     vad.self_check()
-    return Listener(config.command, words, vad, gain_db=config.microphone.gain_db)
+    return vad
 
 
 def _wake_model(word: WakeWordConfig, folder: Path) -> WakeModel:
