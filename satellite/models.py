@@ -257,7 +257,7 @@ def _extract(wheel: Path, models: Sequence[ModelInfo], directory: Path) -> None:
     try:
         with zipfile.ZipFile(wheel) as archive:
             for model in models:
-                _put(directory / model.file, _member(archive, model))
+                put(directory / model.file, _member(archive, model))
     except (zipfile.BadZipFile, EOFError) as error:
         raise ModelFetchFailed(f"the downloaded {wheel.name} is damaged: {error}") from error
 
@@ -282,8 +282,12 @@ def _member(archive: zipfile.ZipFile, model: ModelInfo) -> bytes:
     return content
 
 
-def _put(path: Path, content: bytes) -> None:
-    """Replace a file at once: a reader, or a power cut, meets the old one or the new one."""
+def put(path: Path, content: bytes) -> None:
+    """Replace a file at once: a reader, or a power cut, meets the old one or the new one.
+
+    Raises:
+        OSError: it could not be written; the old one is still there.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -10,6 +10,7 @@ from satellite import __version__, models
 from satellite.config import Config, WakeWordConfig
 from satellite.core.audio import AudioFormat
 from satellite.core.places import expanded
+from satellite.detect import derived
 from satellite.detect.engines import WakeEngine, open_engine
 from satellite.detect.microwakeword import MicroModel, Recipe, read_recipe
 from satellite.detect.vad import Silero
@@ -104,7 +105,7 @@ def wake_words(config: Config) -> WakeEngine:
     folder = models.models_directory(config.paths.models)
 
     def open_wake_word(words: Sequence[WakeModel]) -> WakeEngine:
-        return WakeWords(words, models.find("melspectrogram", folder), models.find("embedding", folder))
+        return WakeWords(words, models.find("melspectrogram", folder), derived.embedding(folder))
 
     return open_engine([_wake_model(word, folder) for word in config.wake_word], open_wake_word)
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from satellite.core.audio import Float32
 from satellite.core.errors import ModelDamaged, ModelNotFound
 
 Shape: TypeAlias = tuple[int, ...]
 ANY = -1
+# Which library computes; another version may compute otherwise.
+RUNTIME = f"onnxruntime {onnxruntime.__version__}"
 _ERROR = 3
 
 
@@ -22,11 +27,13 @@ class Session:
     Attributes:
         path: its file.
         inputs: name to shape; ANY is a free dimension.
+        outputs: names.
     """
 
     def __init__(self, path: Path, session: Any) -> None:
         self.path = path
         self.inputs: Mapping[str, Shape] = {given.name: _shape(given.shape) for given in session.get_inputs()}
+        self.outputs: Sequence[str] = [given.name for given in session.get_outputs()]
         self._session = session
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
@@ -40,6 +47,37 @@ class Session:
         except Exception as error:  # onnxruntime's errors have no common base
             raise ModelDamaged(f"model {self.path} fails: {_line(error)}") from error
         return outputs
+
+    def bound(self, inputs: Mapping[str, Float32], outputs: Mapping[str, Float32]) -> Bound:
+        """A run from and into these arrays; all inputs, and outputs of the right shapes, contiguous float32."""
+        binding = self._session.io_binding()
+        for bind, arrays in ((binding.bind_input, inputs), (binding.bind_output, outputs)):
+            for name, array in arrays.items():
+                bind(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        return Bound(
+            self.path, partial(self._session.run_with_iobinding, binding), (*inputs.values(), *outputs.values())
+        )
+
+
+class Bound:
+    """A graph and the arrays that it reads and writes where they are: nothing is copied."""
+
+    def __init__(self, path: Path, run: Callable[[], None], arrays: Sequence[Float32]) -> None:
+        self._path = path
+        self._run = run
+        # The graph knows their addresses only.
+        self._arrays = arrays
+
+    def run(self) -> None:
+        """Compute the outputs.
+
+        Raises:
+            ModelDamaged: the graph cannot be computed.
+        """
+        try:
+            self._run()
+        except Exception as error:  # onnxruntime's errors have no common base
+            raise ModelDamaged(f"model {self._path} fails: {_line(error)}") from error
 
 
 def open_session(path: Path, inputs: Mapping[str, Shape] | None = None) -> Session:

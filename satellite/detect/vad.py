@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import wave
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
-from satellite.core.audio import Float32, Int16, samples_of
+from satellite.core.audio import Float32, Int16
 from satellite.core.errors import ModelDamaged
+from satellite.detect.clip import bundled_speech
 from satellite.detect.onnx import ANY, Shape, open_session
 
 WINDOW_SAMPLES = 512
 # A window is heard together with the end of the one before. Without it the graph does not fail: it answers about 0.
 _CONTEXT_SAMPLES = 64
 _STATE: Shape = (2, 1, 128)
-_SPEECH = "data/demo.wav"
 _SPEECH_S = 1.2
 
 
@@ -59,7 +57,7 @@ class Silero:
         Raises:
             ModelDamaged: they are not.
         """
-        speech = self._highest(_bundled_speech())
+        speech = self._highest(bundled_speech(_SPEECH_S))
         silence = self._highest(np.zeros(8 * WINDOW_SAMPLES, np.int16))
         if speech < 0.5 or silence >= 0.5:
             raise ModelDamaged(
@@ -73,9 +71,3 @@ class Silero:
         highest = max(self.process(samples[begin : begin + WINDOW_SAMPLES]) for begin in begins)
         self.reset()
         return highest
-
-
-def _bundled_speech() -> Int16:
-    """The beginning of the demonstration's clip."""
-    with (files("satellite") / _SPEECH).open("rb") as file, wave.open(file) as clip:
-        return samples_of(clip.readframes(round(_SPEECH_S * clip.getframerate())))

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from satellite.core.audio import Float32, Int16
 from satellite.core.errors import ModelDamaged
+from satellite.detect.embedding import FEATURES, bridged, open_embedding
 from satellite.detect.onnx import ANY, Session, open_session
+from satellite.detect.spectrogram import open_spectrogram
+from satellite.detect.window import Window
 
 HOP_SAMPLES = 1280
 # A score looks at 16 hops; the ones before them would be scores of the state we begin with.
 WARM_HOPS = 16
 # What the spectrogram sees of the hop before: three of its steps of 160 samples.
 _CONTEXT_SAMPLES = 480
-_MEL_ROWS = 76
-_MELS = 32
-_FEATURES = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,17 @@ class Scores(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WakeWordStatistics:
-    """`hops`: of 80 ms, computed so far. `warm`: scores are given."""
+    """What has been heard.
+
+    Attributes:
+        hops: of 80 ms, computed so far.
+        warm: scores are given.
+        engine: how they are computed.
+    """
 
     hops: int
     warm: bool
+    engine: str = ""
 
 
 class WakeWords:
@@ -66,7 +72,8 @@ class WakeWords:
 
     Args:
         models: the words, each with a name of its own.
-        melspectrogram, embedding: the files of the graphs that all words share.
+        melspectrogram, embedding: the files of the graphs that all words share; the embedding as it was published, or
+            incremental (see `satellite.detect.incremental`).
 
     Raises:
         ModelNotFound: a file is missing.
@@ -75,13 +82,14 @@ class WakeWords:
 
     def __init__(self, models: Sequence[WakeModel], melspectrogram: Path, embedding: Path) -> None:
         self.models = tuple(models)
-        self._features = _Features(melspectrogram, embedding)
+        self._spectrogram = open_spectrogram(melspectrogram)
+        self._embedding = open_embedding(embedding)
         self._words = [_Word(model) for model in models]
         longest = max((word.hops for word in self._words), default=0)
         self._warm_hops = max(WARM_HOPS, longest)
-        self._window = _Window(self._warm_hops, _FEATURES, 0.0)
+        self._window = Window(self._warm_hops, FEATURES, 0.0)
         # Three steps of the hop before, then the hop that is being filled.
-        self._sound = np.zeros((1, _CONTEXT_SAMPLES + HOP_SAMPLES), np.float32)
+        self._sound = np.zeros(_CONTEXT_SAMPLES + HOP_SAMPLES, np.float32)
         self._filled = 0
         self._hops = 0
 
@@ -91,7 +99,7 @@ class WakeWords:
         while len(samples):
             part = samples[: HOP_SAMPLES - self._filled]
             begin = _CONTEXT_SAMPLES + self._filled
-            self._sound[0, begin : begin + len(part)] = part
+            self._sound[begin : begin + len(part)] = part
             self._filled += len(part)
             samples = samples[len(part) :]
             if self._filled == HOP_SAMPLES:
@@ -100,53 +108,19 @@ class WakeWords:
 
     def statistics(self) -> WakeWordStatistics:
         """What has been done so far."""
-        return WakeWordStatistics(self._hops, self._hops >= self._warm_hops)
+        graph = "incremental" if self._embedding.incremental else "whole"
+        return WakeWordStatistics(self._hops, self._hops >= self._warm_hops, f"openWakeWord, {graph}")
 
     def _hop(self) -> list[Scores]:
         # The package's first hop has no context; with zeros in its place the first 24 scores would differ.
-        features = self._features.of(self._sound if self._hops else self._sound[:, _CONTEXT_SAMPLES:])
-        self._sound[0, :_CONTEXT_SAMPLES] = self._sound[0, HOP_SAMPLES:]
+        rows = self._spectrogram.of(self._sound if self._hops else self._sound[_CONTEXT_SAMPLES:])
+        window = self._window.push(self._embedding.of(bridged(rows)))
+        self._sound[:_CONTEXT_SAMPLES] = self._sound[HOP_SAMPLES:]
         self._filled = 0
         self._hops += 1
-        window = self._window.push(features)
         if self._hops < self._warm_hops:
             return []
         return [Scores(self._hops * HOP_SAMPLES, {word.name: word.score(window) for word in self._words})]
-
-
-class _Window:
-    """The last `length` rows of a table that grows at its end, contiguous, without moving them at every push."""
-
-    def __init__(self, length: int, width: int, fill: float) -> None:
-        self._length = length
-        self._rows = np.full((4 * length, width), fill, np.float32)
-        self._end = length
-
-    def push(self, rows: npt.NDArray[Any]) -> Float32:
-        """Append rows, fewer than `length`; a view of the last `length`, valid until the next push."""
-        if self._end + len(rows) > len(self._rows):
-            self._rows[: self._length] = self._rows[self._end - self._length : self._end]
-            self._end = self._length
-        self._rows[self._end : self._end + len(rows)] = rows
-        self._end += len(rows)
-        return self._rows[self._end - self._length : self._end]
-
-
-class _Features:
-    """From the sound of a hop to its 96 features: log mel spectrogram, then the embedding of the last 76 rows of it."""
-
-    def __init__(self, melspectrogram: Path, embedding: Path) -> None:
-        self._melspectrogram = open_session(melspectrogram, {"input": (ANY, ANY)})
-        self._embedding = open_session(embedding, {"input_1": (ANY, _MEL_ROWS, _MELS, 1)})
-        self._mels = _Window(_MEL_ROWS, _MELS, 1.0)
-
-    def of(self, sound: Float32) -> Float32:
-        """Features, shape (1, 96), after float32 samples of int16 size, shape (1, n)."""
-        rows = self._melspectrogram.run({"input": sound})[0].reshape(-1, _MELS)
-        # The embedding was trained on another spectrogram; this is openWakeWord's bridge between the two.
-        window = self._mels.push(rows / np.float32(10) + np.float32(2))
-        features: Float32 = self._embedding.run({"input_1": window.reshape(1, _MEL_ROWS, _MELS, 1)})[0]
-        return features.reshape(1, _FEATURES)
 
 
 class _Word:
@@ -156,7 +130,7 @@ class _Word:
         self.name = model.name
         self._session = open_session(model.path)
         self._input, self.hops = _only_input(self._session)
-        outputs = self._session.run({self._input: np.zeros((1, self.hops, _FEATURES), np.float32)})
+        outputs = self._session.run({self._input: np.zeros((1, self.hops, FEATURES), np.float32)})
         if outputs[0].size != 1:
             raise ModelDamaged(f"model {model.path} gives {outputs[0].size} scores; a wake word has one")
 
@@ -171,7 +145,7 @@ def _only_input(session: Session) -> tuple[str, int]:
     inputs = list(session.inputs.items())
     if len(inputs) == 1 and len(inputs[0][1]) == 3:
         name, (batch, hops, features) = inputs[0]
-        if batch in (1, ANY) and 1 <= hops <= 128 and features == _FEATURES:
+        if batch in (1, ANY) and 1 <= hops <= 128 and features == FEATURES:
             return name, hops
     shapes = " and ".join(str(shape) for _, shape in inputs)
-    raise ModelDamaged(f"model {session.path} takes {shapes}; an openWakeWord model takes (1, hops, {_FEATURES})")
+    raise ModelDamaged(f"model {session.path} takes {shapes}; an openWakeWord model takes (1, hops, {FEATURES})")

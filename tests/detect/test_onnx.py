@@ -60,3 +60,20 @@ def test_a_graph_that_cannot_be_computed_is_damaged(tmp_path: Path, feeds: dict[
     session = open_session(write_graph(tmp_path / "mean.onnx", (1, 3, 2)))
     with pytest.raises(ModelDamaged, match=r"mean\.onnx fails"):
         session.run(feeds)
+
+
+def test_a_bound_graph_reads_and_writes_arrays_where_they_are(tmp_path: Path) -> None:
+    session = open_session(write_graph(tmp_path / "mean.onnx", (1, 3, 2)))
+    given, mean = np.zeros((1, 3, 2), np.float32), np.full((1, 1, 1), 9, np.float32)
+    bound = session.bound({"x": given}, {session.outputs[0]: mean})
+    bound.run()
+    assert mean.item() == 0
+    given[:] = 2.5
+    bound.run()
+    assert mean.item() == 2.5
+
+
+def test_a_bound_graph_that_cannot_be_computed_is_damaged(tmp_path: Path) -> None:
+    session = open_session(write_graph(tmp_path / "mean.onnx", (1, 3, 2)))
+    with pytest.raises(ModelDamaged, match=r"mean\.onnx fails"):
+        session.bound({"x": np.zeros((1, 9, 9), np.float32)}, {"y": np.zeros((1, 1, 1), np.float32)}).run()
