@@ -119,7 +119,7 @@ def test_closing_ends_the_program_and_its_children_even_stubborn_ones(tmp_path: 
     wait_until(lambda: file.exists() and file.read_text() != "")
     began_s = time.monotonic()
     source.close()
-    assert time.monotonic() - began_s < 0.6
+    assert time.monotonic() - began_s < 5.0, "of the minute that it would go on"
     wait_until(lambda: is_gone(int(file.read_text())))
 
 
