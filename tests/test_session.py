@@ -19,6 +19,7 @@ from satellite.core.effects import (
     PlayCue,
     PlayEnd,
     PlayStart,
+    SendCommandAgain,
     StartStream,
     StopPlayback,
     TellServer,
@@ -187,9 +188,7 @@ def test_nothing_heard_within_3_s_of_run_pipeline_drops_the_server() -> None:
     talk(WAKE)
     assert talk.after(2.9) == []
     assert kinds(talk.after(0.2)) == [DropServer]
-    lost = talk(ServerLost(1, "dropped"))
-    assert ListenFor(None, muted=False) in lost
-    assert PlayCue("error") in lost
+    assert talk(ServerLost(1, "dropped")) == [PlayCue("waiting")]
 
 
 def test_an_early_end_of_speech_still_wants_the_run_accepted() -> None:
@@ -253,16 +252,103 @@ def test_speech_of_an_old_turn_is_ignored_and_of_a_future_one_refused() -> None:
 
 
 def test_an_error_is_heard_but_a_duplicate_is_silent() -> None:
-    assert PlayCue("error") in Talk().streaming()(PipelineFailed("stt-no-text-recognized", ""))
-    assert PlayCue("error") not in Talk().streaming()(PipelineFailed("duplicate_wake_up_detected", ""))
+    assert PlayCue("error") in Talk().streaming()(PipelineFailed("intent-failed", ""))
+    assert PlayCue("not_understood") in Talk().streaming()(PipelineFailed("stt-no-text-recognized", ""))
+    assert PlayCue not in kinds(Talk().streaming()(PipelineFailed("duplicate_wake_up_detected", "")))
 
 
 def test_an_error_without_a_turn_is_silent() -> None:
     assert Talk()(PipelineFailed("intent-failed", "")) == []
 
 
-def test_a_wake_word_without_a_server_is_not_silent() -> None:
-    assert Talk(connected=False)(WAKE) == [PlayCue("error")]
+def test_a_lost_microphone_is_heard_unless_it_was_closed_on_purpose() -> None:
+    assert Talk()(DeviceFailed(Device.MICROPHONE, "gone")) == [PlayCue("no_microphone")]
+    assert Talk()(DeviceFailed(Device.MICROPHONE, "reopened", wanted=True)) == []
+    assert Talk()(DeviceFailed(Device.SPEAKER, "gone")) == []
+
+
+# --- a command spoken while the server is away ----------------------------------------------------------------------
+
+SILENCE = SpeechEnded(1, 5, EndReason.SILENCE)
+
+
+def test_a_command_spoken_without_a_server_is_sent_whole_when_one_comes() -> None:
+    talk = Talk(connected=False)
+    begun = talk(WAKE)
+    assert ListenFor(Command(1, 16_000), muted=False) in begun
+    assert begun[-1] == PlayCue("waiting")
+    assert told(talk(SILENCE)) == [MicStop()]
+    assert talk.after(10) == []
+    assert talk(ServerConnected(1, "peer")) == [SendCommandAgain()]
+    talk(Transcribing(), TranscriptReceived("lights"), SPEECH, AnswerEnded())
+    assert told(talk(PlaybackFinished(1))) == [Played()]
+
+
+def test_a_server_that_comes_while_the_command_is_spoken_gets_its_beginning_and_then_the_rest() -> None:
+    talk = Talk(connected=False)
+    talk(WAKE, SpeechAudio(1, 0, b"\0\0"))
+    assert talk(ServerConnected(1, "peer")) == [SendCommandAgain()]
+    assert kinds(talk(SpeechAudio(1, 1, b"\0\0"))) == [TellServer]
+    assert told(talk(SILENCE)) == [MicStop()]
+
+
+def test_when_no_server_comes_in_time_the_person_is_told() -> None:
+    talk = Talk(connected=False)
+    talk(WAKE, SILENCE)
+    assert talk.after(14.9) == []
+    assert talk.after(0.2) == [PlayCue("away")]
+    assert talk.state.phase is Phase.IDLE
+    assert talk(ServerConnected(1, "peer")) == []
+
+
+def test_nothing_said_without_a_server_is_nothing_to_keep() -> None:
+    talk = Talk(connected=False)
+    talk(WAKE)
+    assert talk(SpeechEnded(1, 5, EndReason.NO_SPEECH)) == [ListenFor(None, muted=False), PlayCue("away")]
+
+
+def test_where_nothing_is_to_be_kept_a_wake_word_without_a_server_is_not_silent() -> None:
+    talk = Talk(connected=False)
+    talk.state = State(keep_s=0)
+    assert talk(WAKE) == [PlayCue("away")]
+
+
+@pytest.mark.parametrize("before", [(), (Transcribing(),), (SILENCE,)])
+def test_a_command_whose_server_goes_before_it_has_it_whole_is_sent_again(before: tuple[Event, ...]) -> None:
+    talk = Talk()
+    talk(WAKE, *before)
+    assert talk(ServerLost(1, "gone")) == [PlayCue("waiting")]
+    assert talk(ServerConnected(2, "peer")) == [SendCommandAgain()]
+
+
+def test_a_command_that_was_never_accepted_is_sent_again_also_when_we_hung_up() -> None:
+    talk = Talk()
+    talk(WAKE, SILENCE)
+    assert kinds(talk.after(3.1)) == [DropServer]
+    talk(ServerLost(1, "no answer"))
+    assert talk(ServerConnected(2, "peer")) == [SendCommandAgain()]
+
+
+def test_a_command_is_sent_again_once() -> None:
+    talk = Talk()
+    talk(WAKE, SILENCE, ServerLost(1, "gone"), ServerConnected(2, "peer"))
+    assert talk(ServerLost(2, "gone")) == [PlayCue("away")]
+    assert talk(ServerConnected(3, "peer")) == []
+
+
+def test_a_command_that_the_server_had_whole_is_not_sent_again() -> None:
+    """It may have been carried out."""
+    talk = Talk().streaming()
+    talk(SILENCE)
+    assert talk(ServerLost(1, "gone")) == [PlayCue("away")]
+    assert talk(ServerConnected(2, "peer")) == []
+
+
+def test_a_new_wake_word_takes_the_place_of_a_command_that_waits() -> None:
+    talk = Talk(connected=False)
+    talk(WAKE, SILENCE, WAKE)
+    assert talk.state.turn == 2
+    assert talk.state.streaming
 
 
 def test_an_answer_that_never_comes_ends_after_a_minute() -> None:

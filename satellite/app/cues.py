@@ -29,7 +29,7 @@ class Sound:
 
 
 class Cues:
-    """The sounds by name (awake, done, error); None where the owner switched one off."""
+    """The sounds by their name in the configuration; None where the owner switched one off."""
 
     def __init__(self, config: SoundsConfig) -> None:
         self._sounds = {name: _load(name, choice) for name, choice in asdict(config).items()}

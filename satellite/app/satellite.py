@@ -16,6 +16,7 @@ from satellite.app import build, status
 from satellite.app.cues import Cues
 from satellite.app.loading import in_background
 from satellite.app.turns import Turns
+from satellite.app.utterance import Utterance
 from satellite.config import Config
 from satellite.control.settings import parse_settings
 from satellite.control.tap import Tap
@@ -58,9 +59,8 @@ class Satellite:
         self._loop = asyncio.get_running_loop()
         self.started_at_s = time.monotonic()
         self.inbox = Inbox(lambda: self._loop.call_soon_threadsafe(self._drain))
-        self.conversation = session.State(
-            server_ends=config.command.end_of_speech == "server", max_s=config.command.max_s, muted=memory.muted
-        )
+        self.conversation = session.State(**_manners(config), muted=memory.muted)
+        self.utterance = Utterance()
         self.illegal_events = self.bugs = 0
         self._tick: asyncio.TimerHandle | None = None
         self._wanted = fx.ListenFor(None, memory.muted)
@@ -74,8 +74,9 @@ class Satellite:
         self.listener: Listener | None = None
         self._perform: Mapping[type, Callable[[Any], None]] = MappingProxyType(
             {
-                fx.TellServer: lambda effect: self.server.tell(effect.message),
-                fx.StartStream: self._start_stream,
+                fx.TellServer: lambda effect: self._tell(effect.message),
+                fx.StartStream: lambda effect: self._tell(msg.MicAudio(lead_in(effect.floor_dbfs))),
+                fx.SendCommandAgain: self._send_command_again,
                 fx.DropServer: lambda effect: self.server.drop(effect.reason),
                 fx.ListenFor: self._listen_for,
                 fx.PlayCue: self._play_cue,
@@ -134,7 +135,7 @@ class Satellite:
         listener = await in_background(build.listener, config)
         if self.capture:
             self.capture.stop()
-            self.inbox.post(ev.DeviceFailed(ev.Device.MICROPHONE, "reopened for the new configuration"))
+            self.inbox.post(ev.DeviceFailed(ev.Device.MICROPHONE, "reopened for the new configuration", wanted=True))
             # Now: the new listener must not be told of a command that the old one heard.
             self._drain()
         self.listener, microphone = listener, config.microphone
@@ -175,9 +176,7 @@ class Satellite:
         if _hearing(old) != _hearing(config):
             await self._start_capture(config)
         self.config = replace(config, server=old.server)
-        self.conversation = replace(
-            self.conversation, server_ends=config.command.end_of_speech == "server", max_s=config.command.max_s
-        )
+        self.conversation = replace(self.conversation, **_manners(config))
         self.cues = Cues(config.sounds)
         if old.speaker != config.speaker:
             self._renew_playback()
@@ -237,6 +236,8 @@ class Satellite:
         for effect in effects:
             self._guard(self._perform[type(effect)], effect)
             self._guard(self._watch, self._loop.time(), effect)
+        if not self.conversation.kept:
+            self.utterance.forget()
         self._schedule(deadline_s)
 
     def _watch(self, now_s: float, what: ev.Event | fx.Effect) -> None:
@@ -258,8 +259,13 @@ class Satellite:
         if deadline_s is not None:
             self._tick = self._loop.call_at(deadline_s, self._handle, ev.Tick())
 
-    def _start_stream(self, effect: fx.StartStream) -> None:
-        self.server.tell(msg.MicAudio(lead_in(effect.floor_dbfs)))
+    def _tell(self, message: msg.Message) -> None:
+        self.utterance.record(message)
+        self.server.tell(message)
+
+    def _send_command_again(self, _effect: fx.SendCommandAgain) -> None:
+        for message in self.utterance.again():
+            self.server.tell(message)
 
     def _listen_for(self, effect: fx.ListenFor) -> None:
         self._wanted = effect
@@ -301,6 +307,12 @@ class Satellite:
     def status(self) -> Mapping[str, Any]:
         """Everything that `--status` shows."""
         return status.report(self)
+
+
+def _manners(config: Config) -> dict[str, Any]:
+    """What the conversation goes by."""
+    command = config.command
+    return {"server_ends": command.end_of_speech == "server", "max_s": command.max_s, "keep_s": command.keep_s}
 
 
 def _hearing(config: Config) -> tuple[object, ...]:

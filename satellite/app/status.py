@@ -53,5 +53,6 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
             "illegal_events": satellite.illegal_events,
             "bugs": satellite.bugs,
         },
+        "kept_command": asdict(satellite.utterance.statistics()),
         "last_turns": satellite.turns.last(),
     }

@@ -102,7 +102,7 @@ class Turns:
                 self._begin(number)
             case ev.PipelineFailed(code=code):
                 self._end(f"failed ({code})")
-            case ev.ServerLost():
+            case fx.PlayCue(name="away"):
                 self._end("lost")
             case fx.TellServer(message=message):
                 self._told(message, now_s)

@@ -111,6 +111,12 @@ class CommandConfig:
     end_silence_ms: float = setting(600.0, "Silence that ends the command.", low=100.0, high=5_000.0)
     no_speech_s: float = setting(5.0, "Give up when nothing is said for so long.", low=1.0, high=30.0)
     max_s: float = setting(30.0, "Longest command.", low=2.0, high=60.0)
+    keep_s: float = setting(
+        15.0,
+        "A command spoken while Home Assistant is away waits so long for it (of longer ones 30 s are kept); 0: never.",
+        low=0.0,
+        high=60.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,10 @@ class SoundsConfig:
     awake: str = setting("off", "Played when Home Assistant begins to listen.", filled=True)
     done: str = setting("off", "Played when the command has been heard to its end.", filled=True)
     error: str = setting("default", "Played when Home Assistant reports an error.", filled=True)
+    not_understood: str = setting("default", "Played when Home Assistant understood no words.", filled=True)
+    waiting: str = setting("default", "Played when you are heard but Home Assistant is away: it may come.", filled=True)
+    away: str = setting("default", "Played when Home Assistant did not come, or went away.", filled=True)
+    no_microphone: str = setting("default", "Played when the microphone was lost.", filled=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +156,9 @@ class LogConfig:
     """[log]: what the satellite writes about itself."""
 
     level: str = setting("info", "Least severe level shown.", choices=("debug", "info", "warning", "error"))
+    format: str = setting(
+        "text", "Lines for people, or one JSON object for each line (json) for programs.", choices=("text", "json")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +167,6 @@ class PathsConfig:
 
     state: str = setting("", "Folder for what must survive a restart: identity, volume, mute.")
     models: str = setting("", "Folder of the model files.")
-    format: str = setting(
-        "text", "Lines for people, or one JSON object for each line (json) for programs.", choices=("text", "json")
-    )
     control: str = setting("", "Unix socket for --status and --set.")
 
 

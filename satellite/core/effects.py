@@ -54,6 +54,11 @@ class StartStream:
 
 
 @dataclass(frozen=True, slots=True)
+class SendCommandAgain:
+    """Tell the server all that was told since RunPipeline, which an earlier one did not get, or not whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class DropServer:
     """Close the server's connection: it is dead or disobedient."""
 
@@ -70,7 +75,7 @@ class ListenFor:
 
 @dataclass(frozen=True, slots=True)
 class PlayCue:
-    """Play one of our own sounds: awake, done, error."""
+    """Play one of our own sounds, by its name in the configuration."""
 
     name: str
 
@@ -106,5 +111,14 @@ class StopPlayback:
 
 
 Effect: TypeAlias = (
-    TellServer | StartStream | DropServer | ListenFor | PlayCue | PlayStart | PlayAudio | PlayEnd | StopPlayback
+    TellServer
+    | StartStream
+    | SendCommandAgain
+    | DropServer
+    | ListenFor
+    | PlayCue
+    | PlayStart
+    | PlayAudio
+    | PlayEnd
+    | StopPlayback
 )

@@ -86,10 +86,11 @@ class Device(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeviceFailed:
-    """A device was lost, or cannot be opened. Sent once per loss."""
+    """A device was lost, or cannot be opened. Sent once per loss. `wanted`: closed on purpose, to be reopened."""
 
     device: Device
     text: str
+    wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,16 @@ class _Note(NamedTuple):
     ms: float
 
 
-# A rising fourth asks, a falling one closes; the error is lower and longer. The awake sound must be over before a
-# person begins to speak, so it has at most 150 ms.
+# A rising fourth asks, a falling one closes; what went wrong is lower and longer, and each has its own tune. The awake
+# sound must be over before a person begins to speak, so it has at most 150 ms; what waits does not speak over them.
 _CUES = {
     "awake": (_Note(660, 60), _Note(880, 80)),
     "done": (_Note(880, 60), _Note(660, 80)),
     "error": (_Note(330, 140), _Note(247, 220)),
+    "not_understood": (_Note(440, 120), _Note(392, 120), _Note(440, 160)),
+    "waiting": (_Note(440, 70), _Note(440, 70)),
+    "away": (_Note(392, 140), _Note(330, 140), _Note(262, 240)),
+    "no_microphone": (_Note(262, 140), _Note(262, 140), _Note(196, 260)),
 }
 _PEAK = 0.1
 # Each note swells and fades as half a cosine, so that nothing clicks; a little of the octave takes the whistle away.
@@ -30,7 +34,7 @@ _OCTAVE = 0.2
 
 
 def make_cue(name: str, rate_hz: int = CUE_RATE_HZ) -> Int16:
-    """The sound called "awake", "done" or "error".
+    """The sound of that name, which is one of the [sounds] of the configuration.
 
     Returns:
         int16, shape (n,), mono at `rate_hz`, peak about -20 dBFS, beginning and ending in silence.

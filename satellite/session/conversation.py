@@ -27,14 +27,17 @@ from satellite.core import effects as fx
 from satellite.core import events as ev
 from satellite.core import messages as msg
 from satellite.core.errors import IllegalEvent
-from satellite.session.deadlines import ACCEPT_S, expire
+from satellite.session.deadlines import expire
 from satellite.session.moves import (
+    ACCEPT_S,
     Step,
     cut_playback,
     end_open_sound,
     end_stream,
-    fail,
+    give_up,
+    keep,
     listen_for,
+    send_again,
     to_idle,
     update_sound,
 )
@@ -46,6 +49,8 @@ BACKSTOP_S = 1.0
 ANSWER_S = 60.0
 # The listener ends a command after `max_s` of audio; when it is dead, the clock does, so much later.
 STREAM_GRACE_S = 2.0
+# Home Assistant's code for sound in which its recogniser found no words.
+NOT_UNDERSTOOD = "stt-no-text-recognized"
 # Quiet enough for a lead-in when no wake word told the noise floor.
 LEAD_IN_FLOOR_DBFS = -60.0
 
@@ -93,8 +98,9 @@ def listen(state: State, _event: ev.ListenRequested, now_s: float) -> Step:
 
 
 def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, detection: list[fx.Effect]) -> Step:
-    if state.connection is None:
-        return state, [fx.PlayCue("error")]
+    away = state.connection is None
+    if away and not state.keep_s:
+        return state, [fx.PlayCue("away")]
     if state.deaf:
         return state, []
     state, cut = cut_playback(state, now_s)
@@ -102,12 +108,15 @@ def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, d
         state,
         phase=Phase.REQUESTED,
         turn=state.turn + 1,
-        accept_by=now_s + ACCEPT_S,
+        accepted=False,
+        resent=False,
+        accept_by=None if away else now_s + ACCEPT_S,
         stop_by=now_s + state.max_s + STREAM_GRACE_S,
         wait_by=None,
     )
     ask: list[fx.Effect] = [fx.TellServer(msg.RunPipeline()), fx.StartStream(state.turn, floor_dbfs)]
-    return state, [*cut, *detection, *ask, listen_for(state, fx.Command(state.turn, wake_at))]
+    say: list[fx.Effect] = [fx.PlayCue("waiting")] if away else []
+    return state, [*cut, *detection, *ask, listen_for(state, fx.Command(state.turn, wake_at)), *say]
 
 
 def speech_audio(state: State, event: ev.SpeechAudio, _now_s: float) -> Step:
@@ -119,14 +128,16 @@ def speech_ended(state: State, event: ev.SpeechEnded, now_s: float) -> Step:
     """Our own end of speech: stop, or give the server a little longer to find it."""
     if event.turn != state.turn:
         return state, []
-    if state.server_ends and event.reason is ev.EndReason.SILENCE:
+    if state.connection is None and event.reason is ev.EndReason.NO_SPEECH:
+        return give_up(state, "away")
+    if state.server_ends and state.connection is not None and event.reason is ev.EndReason.SILENCE:
         return replace(state, stop_by=now_s + BACKSTOP_S), []
     return end_stream(state, now_s, tell=True)
 
 
 def accepted(state: State, _event: ev.Transcribing, _now_s: float) -> Step:
     """The server runs our pipeline: what comes from now on is new."""
-    state = replace(state, accept_by=None, stale_until=None)
+    state = replace(state, accepted=True, accept_by=None, stale_until=None)
     if state.phase is not Phase.REQUESTED:
         return state, []
     return replace(state, phase=Phase.LISTENING), [fx.PlayCue("awake")]
@@ -209,7 +220,7 @@ def failed(state: State, event: ev.PipelineFailed, _now_s: float) -> Step:
     state = replace(state, accept_by=None, stale_until=None)
     if event.code == "duplicate_wake_up_detected" or (state.phase is Phase.ANSWERING and state.sounds):
         return to_idle(state) if not state.sounds else (state, [])
-    return fail(state)
+    return give_up(state, "not_understood" if event.code == NOT_UNDERSTOOD else "error")
 
 
 def failed_late(state: State, _event: ev.PipelineFailed, _now_s: float) -> Step:
@@ -218,23 +229,29 @@ def failed_late(state: State, _event: ev.PipelineFailed, _now_s: float) -> Step:
 
 
 def connected(state: State, event: ev.ServerConnected, now_s: float) -> Step:
-    """A new server; nothing is left of an old one."""
+    """A new server; nothing is left of an old one but a command that none has accepted: the new one gets it whole."""
     effects: list[fx.Effect] = []
     if state.connection is not None:
         state, effects = lost(state, ev.ServerLost(state.connection, "replaced"), now_s)
     was_deaf = state.deaf
+    if state.kept:
+        state, more = send_again(replace(state, connection=event.connection, paused=False), now_s)
+        return state, effects + more
     state = replace(state, connection=event.connection, paused=False)
     return state, effects + ([listen_for(state)] if was_deaf != state.deaf else [])
 
 
-def lost(state: State, event: ev.ServerLost, _now_s: float) -> Step:
-    """The server is gone: the turn ends, what was received plays on."""
+def lost(state: State, event: ev.ServerLost, now_s: float) -> Step:
+    """The server is gone: the turn ends, unless its command can be kept; what was received plays on."""
     if event.connection != state.connection:
         return state, []
     waited = state.phase is not Phase.IDLE and not state.sounds
     was_deaf = state.deaf
     state, cut = end_open_sound(state)
-    state, effects = fail(state) if waited else to_idle(state)
+    if state.kept and state.keep_s and not state.resent:
+        state, effects = keep(state, now_s)
+    else:
+        state, effects = give_up(state, "away") if waited else to_idle(state)
     # Numbers of connections begin anew with a new configuration: what was owed to this one is owed to nobody.
     sounds = tuple(replace(sound, connection=None) for sound in state.sounds)
     state = replace(state, connection=None, paused=False, dropping=False, stale_until=None, sounds=sounds)
@@ -257,10 +274,11 @@ def mute_changed(state: State, event: ev.MuteChanged, now_s: float) -> Step:
 
 
 def device_failed(state: State, event: ev.DeviceFailed, now_s: float) -> Step:
-    """Without a microphone the command ends here; playback tells of its own losses."""
-    if event.device is ev.Device.MICROPHONE:
-        return end_stream(state, now_s, tell=True)
-    return state, []
+    """Without a microphone the command ends here, and a person must know; playback tells of its own losses."""
+    if event.device is not ev.Device.MICROPHONE:
+        return state, []
+    state, effects = end_stream(state, now_s, tell=True) if state.streaming else (state, [])
+    return state, effects if event.wanted else [*effects, fx.PlayCue("no_microphone")]
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
@@ -274,7 +292,7 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.SpeechAudio:         (ignore,        speech_audio,  speech_audio,  ignore,        ignore),
     ev.SpeechEnded:         (ignore,        speech_ended,  speech_ended,  ignore,        ignore),
     ev.AudioLost:           (ignore,        ignore,        ignore,        ignore,        ignore),
-    ev.DeviceFailed:        (ignore,        device_failed, device_failed, ignore,        ignore),
+    ev.DeviceFailed:        (device_failed, device_failed, device_failed, device_failed, device_failed),
     ev.DeviceReady:         (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.MicrophoneEnded:     (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.ServerConnected:     (connected,     connected,     connected,     connected,     connected),

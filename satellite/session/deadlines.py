@@ -6,11 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from satellite.core import effects as fx
-from satellite.session.moves import Step, end_stream, fail, to_idle
+from satellite.session.moves import ACCEPT_S, Step, end_stream, give_up, to_idle
 from satellite.session.state import Phase, State
-
-# Home Assistant accepts or refuses a run within 50 ms; a peer that says nothing for so long does not read any more.
-ACCEPT_S = 3.0
 
 
 def expire(state: State, now_s: float) -> Step:
@@ -34,7 +31,9 @@ def _stream_too_long(state: State, now_s: float) -> Step:
 
 def _wait_over(state: State, _now_s: float) -> Step:
     # A command that was understood may need no answer.
-    return to_idle(state) if state.phase is Phase.ANSWERING else fail(state)
+    if state.phase is Phase.ANSWERING:
+        return to_idle(state)
+    return give_up(state, "away" if state.connection is None else "error")
 
 
 def _sound_stalled(state: State, _now_s: float) -> Step:

@@ -9,6 +9,8 @@ from satellite.core import effects as fx
 from satellite.core import messages as msg
 from satellite.session.state import Phase, Sound, State
 
+# Home Assistant accepts or refuses a run within 50 ms; a peer that says nothing for so long does not read any more.
+ACCEPT_S = 3.0
 # Speech-to-text of a long command on a small board takes 20 s.
 TRANSCRIPT_S = 30.0
 # How long after a barge-in the old answer may still arrive.
@@ -28,17 +30,35 @@ def to_idle(state: State) -> Step:
     return replace(state, phase=Phase.IDLE, accept_by=None, stop_by=None, wait_by=None), effects
 
 
-def fail(state: State) -> Step:
+def give_up(state: State, cue: str) -> Step:
     """End the turn and say so."""
     state, effects = to_idle(state)
-    return state, [*effects, fx.PlayCue("error")]
+    return state, [*effects, fx.PlayCue(cue)]
 
 
 def end_stream(state: State, now_s: float, *, tell: bool) -> Step:
     """The command is complete; `tell` when the server does not know it yet."""
     stop: list[fx.Effect] = [fx.TellServer(msg.MicStop())] if tell else []
-    state = replace(state, phase=Phase.TRANSCRIBING, stop_by=None, wait_by=now_s + TRANSCRIPT_S)
-    return state, [*stop, listen_for(state), fx.PlayCue("done")]
+    state = replace(state, phase=Phase.TRANSCRIBING, stop_by=None)
+    return _waiting(state, now_s), [*stop, listen_for(state), fx.PlayCue("done")]
+
+
+def _waiting(state: State, now_s: float) -> State:
+    """For the transcript; or, with a complete command, for a server."""
+    return replace(state, wait_by=now_s + (state.keep_s if state.connection is None else TRANSCRIPT_S))
+
+
+def keep(state: State, now_s: float) -> Step:
+    """The server is gone before it accepted the command, or while it was sent: go on without one."""
+    state = replace(state, connection=None, accepted=False, accept_by=None)
+    state = replace(state, phase=Phase.REQUESTED) if state.streaming else _waiting(state, now_s)
+    return state, [fx.PlayCue("waiting")]
+
+
+def send_again(state: State, now_s: float) -> Step:
+    """A server is there: it gets the command from its beginning. The rest of one that is still spoken follows."""
+    state = replace(state, resent=True, accept_by=now_s + ACCEPT_S)
+    return state if state.streaming else _waiting(state, now_s), [fx.SendCommandAgain()]
 
 
 def cut_playback(state: State, now_s: float) -> Step:

@@ -35,13 +35,22 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that the conversation remembers. Times are on the clock of `now_s`."""
+    """All that the conversation remembers. Times are on the clock of `now_s`.
+
+    Attributes:
+        keep_s: how long a complete command waits for a server that is away; 0: not at all.
+        accepted: a server runs a pipeline for this turn.
+        resent: this turn's command was sent to a second server; to a third it is not.
+    """
 
     server_ends: bool = False
     max_s: float = 30.0
+    keep_s: float = 15.0
     muted: bool = False
     phase: Phase = Phase.IDLE
     turn: int = 0
+    accepted: bool = False
+    resent: bool = False
     connection: int | None = None
     paused: bool = False
     sounds: tuple[Sound, ...] = ()
@@ -57,6 +66,11 @@ class State:
     def streaming(self) -> bool:
         """The command is being streamed."""
         return self.phase in (Phase.REQUESTED, Phase.LISTENING)
+
+    @property
+    def kept(self) -> bool:
+        """No server has this turn's command whole: it may have to be sent, or sent again, from its beginning."""
+        return self.streaming or (self.phase is Phase.TRANSCRIBING and not self.accepted)
 
     @property
     def deaf(self) -> bool:

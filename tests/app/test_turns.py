@@ -94,7 +94,7 @@ def test_only_the_turns_own_sound_counts_as_written() -> None:
     ("end", "outcome"),
     [
         (ev.PipelineFailed("stt-no-text-recognized", ""), "failed (stt-no-text-recognized)"),
-        (ev.ServerLost(1, "closed"), "lost"),
+        (fx.PlayCue("away"), "lost"),
         (fx.StartStream(2, -60), "unanswered"),
     ],
 )

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
+from satellite.config import SoundsConfig
 from satellite.dsp.cues import CUE_RATE_HZ, make_cue
 from satellite.dsp.level import peak_dbfs
 
-NAMES = ["awake", "done", "error"]
+NAMES = sorted(field.name for field in fields(SoundsConfig))
 RATES = [8_000, 16_000, 22_050, 44_100, 48_000]
 
 
@@ -41,9 +44,10 @@ def test_the_cues_differ() -> None:
     assert len({make_cue(name).tobytes() for name in NAMES}) == len(NAMES)
 
 
-def test_the_error_is_the_lowest_sound() -> None:
+def test_what_went_wrong_is_lower_than_what_goes_well() -> None:
     def strongest_hz(name: str) -> float:
         spectrum = np.abs(np.fft.rfft(make_cue(name), CUE_RATE_HZ))
         return float(spectrum.argmax())
 
-    assert strongest_hz("error") < min(strongest_hz("awake"), strongest_hz("done"))
+    wrong = max(strongest_hz(name) for name in NAMES if name not in {"awake", "done"})
+    assert wrong < min(strongest_hz("awake"), strongest_hz("done"))
