@@ -6,6 +6,7 @@ from listen.scripted import ALEXA
 from signals import noise, silence, tone
 
 from satellite.core.audio import Int16, samples_in
+from satellite.detect.microwakeword import MicroModel
 from satellite.detect.wakeword import WakeModel
 from satellite.listen.trigger import Wake
 from satellite.listen.word_end import LOOK_BACK, earliest_end, word_end
@@ -79,6 +80,11 @@ def test_a_word_of_which_nothing_is_known_is_kept_from_further_back() -> None:
     own = WakeModel("my_word", ALEXA.path, "My word")
     assert found_ms(around(600, voice(1400)), wake(own)) == -350
     assert -20 <= found_ms(around(600, voice(450)), wake(own)) + 150 <= 20
+
+
+def test_a_word_of_the_slower_engine_is_kept_from_further_back_still() -> None:
+    own = MicroModel("my_word", ALEXA.path, "My word")
+    assert found_ms(around(600, voice(1400)), wake(own)) == -450
 
 
 def test_silence_has_no_end() -> None:

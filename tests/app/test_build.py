@@ -1,0 +1,69 @@
+"""From the configuration to what hears: both kinds of wake words, each with its own threshold and pause."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from signals import noise
+from speech import clip, model
+
+from satellite.app import build
+from satellite.config import Config, WakeWordConfig
+from satellite.core.audio import Frame
+from satellite.core.effects import ListenSettings
+from satellite.core.events import WakeDetected
+from satellite.detect.microwakeword import missing
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+
+
+def heard(*words: WakeWordConfig, settings: ListenSettings | None = None) -> list[str]:
+    """The names of the wakes in: Okay Nabu, Alexa, and Okay Nabu once more, 1.5 s apart each."""
+    needed = ("okay_nabu", "melspectrogram", "embedding", "alexa", "silero_vad")
+    assert all(model(name).is_file() for name in needed)
+    listener = build.listener(Config(wake_word=words))
+    parts = [noise(1.5, -65, seed) for seed in range(4)]
+    said = [clip("okay_nabu"), clip("alexa"), clip("okay_nabu"), noise(0)]
+    sound = np.concatenate([piece for pair in zip(parts, said, strict=True) for piece in pair])
+    events = listener.feed(Frame(sound, 0), settings or ListenSettings(), playing=False)
+    return [event.model for event in events if isinstance(event, WakeDetected)]
+
+
+NABU = WakeWordConfig("okay_nabu")
+ALEXA = WakeWordConfig("alexa")
+
+
+def test_words_of_both_kinds_are_heard_in_one_configuration() -> None:
+    assert heard(NABU, ALEXA) == ["okay_nabu", "alexa", "okay_nabu"]
+
+
+def test_a_word_of_the_second_kind_is_deaf_for_as_long_as_it_is_told() -> None:
+    assert heard(WakeWordConfig("okay_nabu", refractory_s=10.0), ALEXA) == ["okay_nabu", "alexa"]
+
+
+def test_its_threshold_is_its_makers_the_owners_or_the_one_set_at_run_time() -> None:
+    assert [build.threshold(word) for word in (NABU, ALEXA, WakeWordConfig("micro_alexa"))] == [0.85, 0.5, 0.9]
+    assert heard(WakeWordConfig("okay_nabu", threshold=1.0), ALEXA) == ["alexa"]
+    assert heard(NABU, ALEXA, settings=ListenSettings(thresholds={"okay_nabu": 1.0})) == ["alexa"]
+
+
+def test_an_own_model_is_called_after_its_file_and_follows_its_json(tmp_path: Path) -> None:
+    own = tmp_path / "computer.tflite"
+    shutil.copy(model("okay_nabu"), own)
+    micro = {"probability_cutoff": 0.7, "sliding_window_size": 4}
+    own.with_suffix(".json").write_text(json.dumps({"wake_word": "Computer", "micro": micro}))
+    word = WakeWordConfig(str(own))
+    assert (build.model_name(word), build.phrase(word), build.threshold(word)) == ("computer", "Computer", 0.7)
+    assert heard(word) == ["computer", "computer"]
+
+
+def test_home_assistant_is_told_which_engine_hears_a_word() -> None:
+    told = build.info(Config(wake_word=(NABU, ALEXA))).wake_words
+    assert [(word.name, word.phrase, word.engine) for word in told] == [
+        ("okay_nabu", "Okay Nabu", "microWakeWord"),
+        ("alexa", "Alexa", "openWakeWord"),
+    ]
