@@ -1,3 +1,62 @@
-"""Satellite: the ears and voice of Home Assistant."""
+"""Satellite: the ears and voice of Home Assistant, and of your own programs.
+
+The library's names are imported when they are used: `import satellite` alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from satellite.core import errors
+    from satellite.core.errors import DeviceError, SatelliteError
+    from satellite.library.chunks import Chunk
+    from satellite.library.devices import DeviceInfo, OutputDeviceInfo, input_devices, output_devices
+    from satellite.library.microphone import Microphone
+    from satellite.library.versions import VersionInfo, version
 
 __version__ = "0.1.0"
+
+_PLACES = {
+    "Chunk": "chunks",
+    "DeviceInfo": "devices",
+    "Microphone": "microphone",
+    "OutputDeviceInfo": "devices",
+    "VersionInfo": "versions",
+    "input_devices": "devices",
+    "output_devices": "devices",
+    "version": "versions",
+}
+__all__ = [
+    "Chunk",
+    "DeviceError",
+    "DeviceInfo",
+    "Microphone",
+    "OutputDeviceInfo",
+    "SatelliteError",
+    "VersionInfo",
+    "__version__",
+    "errors",
+    "input_devices",
+    "output_devices",
+    "version",
+]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name == "errors":
+        return import_module("satellite.core.errors")
+    if name in ("DeviceError", "SatelliteError"):
+        return getattr(import_module("satellite.core.errors"), name)
+    if name not in _PLACES:
+        raise AttributeError(f"module 'satellite' has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"satellite.library.{_PLACES[name]}"), name)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{error.name} is not installed. Install with: pip install satellite") from error
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

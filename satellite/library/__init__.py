@@ -1,0 +1,1 @@
+"""Ears and a voice for other Python programs: microphones, speakers, recordings, utterances."""

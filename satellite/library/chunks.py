@@ -1,0 +1,107 @@
+"""From the bytes of a device or a file to chunks of one size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from satellite.core.audio import AudioFormat, Int16, to_float32
+from satellite.dsp.convert import MEAN, Converter
+from satellite.library.conditioning import Conditioning
+from satellite.library.settings import InputSettings, Samples, SampleType
+from satellite.library.speaking import Detector, HoldOff
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """A stretch of sound, and what is known of it.
+
+    Attributes:
+        data: bytes, interleaved, little-endian; or, with as_ndarray, an array of shape (frames,) for one channel and
+            (frames, channels) above. int16, or float32 from -1 to 1.
+        timestamp: when its last sample came: seconds of time.monotonic(). In a File: seconds since its beginning.
+        sequence: its number, from 0 at each start.
+        is_speaking: somebody spoke at its end, or within the hold-off before; False without vad.
+        vad_score: of the last stretch judged up to its end, 0 to 1; 0.0 without vad.
+    """
+
+    data: Samples
+    timestamp: float
+    sequence: int
+    is_speaking: bool
+    vad_score: float
+
+
+class Heard(NamedTuple):
+    """A chunk, and for how many seconds after it "speaking" holds if nothing more is heard."""
+
+    chunk: Chunk
+    speaking_s: float
+
+
+class Chunker:
+    """Converts, judges, conditions and cuts a stream. The same bytes give the same chunks, however they arrive.
+
+    Args:
+        form: of the bytes that come in.
+        detector: fresh, or None. It hears the sound before it is conditioned.
+
+    Raises:
+        AudioFormatError: the format, or the chosen channel, does not exist.
+    """
+
+    def __init__(self, settings: InputSettings, form: AudioFormat, detector: Detector | None) -> None:
+        self._settings = settings
+        channel = MEAN if settings.channel is None else settings.channel
+        self._converter = Converter(form, settings.sample_rate, settings.channels, channel)
+        self._conditioning = Conditioning(settings)
+        self._detector = detector
+        self._holdoff = HoldOff(settings.threshold, settings.vad_holdoff_ms / 1000)
+        self._ready = np.zeros((0, settings.channels), np.int16)
+        self._score = 0.0
+        self._sequence = 0
+        self._time_s = 0.0
+
+    def feed(self, pcm: bytes, now_s: float) -> list[Heard]:
+        """The chunks that are complete with these bytes, which came at `now_s`."""
+        return self._cut(self._converter.process(pcm), now_s)
+
+    def flush(self, now_s: float) -> list[Heard]:
+        """The rest: the last chunk may be shorter."""
+        heard = self._cut(self._converter.flush(), now_s)
+        if len(self._ready):
+            heard.append(self._heard(self._ready, now_s))
+            self._ready = self._ready[:0]
+        return heard
+
+    def _cut(self, fresh: Int16, now_s: float) -> list[Heard]:
+        ready = np.concatenate((self._ready, fresh)) if len(self._ready) else fresh
+        size, heard = self._settings.frames_per_buffer, []
+        while len(ready) >= size:
+            block, ready = ready[:size], ready[size:]
+            heard.append(self._heard(block, now_s - len(ready) / self._settings.sample_rate))
+        self._ready = ready
+        return heard
+
+    def _heard(self, block: Int16, at_s: float) -> Heard:
+        for scored in self._detector.process(block) if self._detector else ():
+            self._score = scored.score
+            self._holdoff.process(scored)
+        # What came late may be followed at once by what came in time.
+        self._time_s = max(self._time_s, at_s)
+        lasts_s = self._holdoff.lasts_s
+        data = given(self._conditioning.process(block), self._settings.dtype, self._settings.as_ndarray)
+        chunk = Chunk(data, self._time_s, self._sequence, lasts_s >= 0, self._score)
+        self._sequence += 1
+        return Heard(chunk, lasts_s)
+
+
+def given(frames: Int16, dtype: SampleType, as_ndarray: bool) -> Samples:
+    """Frames, int16 of shape (n, channels), as a person asked for them."""
+    samples: npt.NDArray[Any] = frames if dtype == "int16" else to_float32(frames)
+    if not as_ndarray:
+        return samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes()
+    return (samples[:, 0] if samples.shape[1] == 1 else samples).copy()

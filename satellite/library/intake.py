@@ -1,0 +1,152 @@
+"""The thread that owns a microphone while it runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from satellite.core.audio import RATE_HZ
+from satellite.core.errors import AudioFormatError, DeviceLost, DeviceUnsupported, SatelliteError
+from satellite.core.ports import Source
+from satellite.device.gap import GapClock
+from satellite.library.chunks import Chunker, Heard
+from satellite.library.monitor import Monitor
+
+log = logging.getLogger(__name__)
+
+# A program (command:) may have to start first; later, a device that is silent for so long is lost, whatever ALSA says.
+_FIRST_SOUND_S, _NO_SOUND_S = 5.0, 2.0
+_JOIN_S = 1.0
+
+
+@dataclass
+class IntakeCounts:
+    """What was taken in and what was missed: `lost_s` of sound by the clock, in `overruns` gaps."""
+
+    chunks: int = 0
+    dropped_chunks: int = 0
+    overruns: int = 0
+    lost_s: float = 0.0
+
+
+class Intake:
+    """Opens a microphone in a thread of its own and puts its chunks into a bounded queue, until it is stopped.
+
+    When nobody takes the chunks, the oldest are dropped and counted.
+
+    Args:
+        open_source: opens the microphone; called in the thread, as are the two below.
+        prepare: makes the chunker for the open microphone.
+        capacity: chunks that may wait.
+        monitor: guards what others look at, and tells them of every change.
+    """
+
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        prepare: Callable[[Source], Chunker],
+        capacity: int,
+        monitor: Monitor,
+    ) -> None:
+        self._open_source = open_source
+        self._prepare = prepare
+        self._monitor = monitor
+        self._capacity = capacity
+        self._stopping = threading.Event()
+        self._gap = GapClock()
+        self._thread = threading.Thread(target=self._run, name="satellite-microphone", daemon=True)
+        self.counts = IntakeCounts()
+        # Below: guarded by the monitor.
+        self.description = ""
+        self.waiting: deque[Heard] = deque()
+        self.running = True
+        self.opened = False
+        self.error: SatelliteError | None = None
+
+    def start(self) -> None:
+        """Begin. Once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell the thread to end; whoever waits is woken at once. From any thread; twice is harmless."""
+        self._stopping.set()
+        with self._monitor:
+            self.running = False
+            self.waiting.clear()
+            self._monitor.changed()
+
+    def join(self) -> None:
+        """Wait until the device is closed, at most a second."""
+        self._thread.join(_JOIN_S)
+        if self._thread.is_alive():
+            log.error("the microphone's thread did not stop within %s s", _JOIN_S)
+
+    def _run(self) -> None:
+        error: SatelliteError | None = None
+        try:
+            source = self._open_source()
+            try:
+                self._listen(source)
+            finally:
+                source.close()
+        except SatelliteError as failure:
+            error = failure
+        except Exception as bug:
+            log.exception("the microphone's thread ended")
+            error = DeviceLost(f"the microphone's thread ended: {bug!r}")
+        with self._monitor:
+            self.running, self.error = False, error
+            self._monitor.changed()
+
+    def _listen(self, source: Source) -> None:
+        """Until the end of the source, a stop, or an error."""
+        try:
+            chunker = self._prepare(source)
+        except AudioFormatError as error:
+            raise DeviceUnsupported(f"{source.description}: {error}") from None
+        with self._monitor:
+            self.description, self.opened = source.description, True
+            self._monitor.changed()
+        try:
+            self._read(source, chunker)
+        except EOFError:
+            pass
+        finally:
+            # Also when the device fails: its last words are heard before its error.
+            self._put(chunker.flush(time.monotonic()))
+
+    def _read(self, source: Source, chunker: Chunker) -> None:
+        heard_s, patience_s = time.monotonic(), _FIRST_SOUND_S
+        while not self._stopping.is_set():
+            captured = source.read()
+            now_s = time.monotonic()
+            if captured.overrun:
+                self.counts.overruns += 1
+                self.counts.lost_s += self._gap.close(now_s) / RATE_HZ
+            if captured.pcm:
+                self._gap.got(len(captured.pcm) / source.format.second_bytes)
+                self._put(chunker.feed(captured.pcm, now_s))
+            if captured.pcm or captured.overrun:
+                heard_s, patience_s = now_s, _NO_SOUND_S
+                continue
+            self._gap.caught_up(now_s)
+            if now_s - heard_s > patience_s:
+                raise DeviceLost(f"{source.description}: no sound for {patience_s:g} s")
+            self._stopping.wait(source.period_s / 2)
+
+    def _put(self, heard: list[Heard]) -> None:
+        if not heard:
+            return
+        with self._monitor:
+            if self._stopping.is_set():
+                return
+            self.waiting.extend(heard)
+            self.counts.chunks += len(heard)
+            while len(self.waiting) > self._capacity:
+                self.waiting.popleft()
+                self.counts.dropped_chunks += 1
+            self._monitor.changed()

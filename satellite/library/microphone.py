@@ -1,0 +1,211 @@
+"""A microphone for threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from satellite.core.errors import ReadTimedOut
+from satellite.library import devices, versions
+from satellite.library.chunks import Chunk
+from satellite.library.incoming import End, Incoming, MicrophoneStatistics
+from satellite.library.settings import InputSettings, Samples, SampleType, VadMode
+
+
+class Microphone:
+    """Sound in chunks of one size, and whether somebody speaks.
+
+    ```
+    with Microphone(vad="silero") as mic:
+        for chunk in mic:
+            print(len(chunk), mic.is_speaking)
+    ```
+
+    A thread of its own reads the device from start to stop, so that nothing is lost between two reads; `queue_chunks`
+    wait at most, then the oldest are dropped and counted. One object may be started, stopped, and started again.
+
+    Args:
+        sample_rate: of the chunks, 1,000 to 384,000 Hz; the device is converted to it.
+        channels: 1 to 32, interleaved. From a device with more, one channel is the mean of all.
+        frames_per_buffer: frames (samples of every channel) in a chunk, 64 to 65,536. Only the last chunk before the
+            end of a device may be shorter.
+        dtype: "int16", or "float32" from -1 to 1; little-endian.
+        device: number in `input_devices()`; or a device's id, or any part of its name in any case; `wav:FILE`, heard
+            once; `command:PROGRAM`, which writes 16-bit PCM to its standard output. None: the system's default.
+        vad: speech detection: False, "silero" (a model, on ONNX Runtime) or "energy" (root mean square).
+        vad_threshold: score from which sound is speech, 0 to 1. None: 0.5 for "silero", 0.01 for "energy".
+        vad_holdoff_ms: so much sound below the threshold ends `is_speaking`.
+        model_path: another file of Silero's model, version 5 or 6; used with vad="silero" only.
+        as_ndarray: chunks are arrays, (frames,) or (frames, channels), instead of bytes.
+        channel: hear only this channel of the device, from 0.
+        highpass_hz: take away what is lower, 10 Hz to a quarter of the rate; 80 to 100 suit speech. Speech detection
+            hears the sound before this and the gain.
+        gain_db: louder or quieter, -40 to 40; what does not fit is clipped.
+        queue_chunks: how many chunks may wait to be read, 1 to 65,536. None: 64, but a second at least.
+
+    Raises:
+        ArgumentError: something is out of range. Each has its own class below it.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int = 16_000,
+        channels: int = 1,
+        frames_per_buffer: int = 1_600,
+        dtype: SampleType = "int16",
+        device: int | str | None = None,
+        vad: VadMode = False,
+        vad_threshold: float | None = None,
+        vad_holdoff_ms: float = 300,
+        model_path: str | Path | None = None,
+        as_ndarray: bool = False,
+        channel: int | None = None,
+        highpass_hz: float | None = None,
+        gain_db: float = 0.0,
+        queue_chunks: int | None = None,
+    ) -> None:
+        self._incoming = Incoming(
+            InputSettings(
+                sample_rate=sample_rate,
+                channels=channels,
+                frames_per_buffer=frames_per_buffer,
+                dtype=dtype,
+                device=device,
+                vad=vad,
+                vad_threshold=vad_threshold,
+                vad_holdoff_ms=vad_holdoff_ms,
+                model_path=model_path,
+                as_ndarray=as_ndarray,
+                channel=channel,
+                highpass_hz=highpass_hz,
+                gain_db=gain_db,
+                queue_chunks=queue_chunks,
+            )
+        )
+
+    @property
+    def settings(self) -> InputSettings:
+        """What was asked for."""
+        return self._incoming.settings
+
+    def start(self) -> None:
+        """Open the device, and load the speech model if there is to be one. Speech detection begins anew.
+
+        Raises:
+            AlreadyRunning: it was started before, and not stopped since.
+            DeviceError: it does not open; the class says why, the text what to do.
+            ModelError: the speech model is missing or damaged.
+            ForkedProcess: this is another process than the one that made it.
+        """
+        self._incoming.begin()
+        try:
+            self._incoming.monitor.wait(self._incoming.opening)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Close the device; a read that waits in another thread returns None. Twice is harmless."""
+        intake = self._incoming.end()
+        if intake:
+            intake.join()
+
+    def close(self) -> None:
+        """The same as stop()."""
+        self.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def read(self, timeout_ms: float | None = None) -> Samples | None:
+        """The next chunk's samples; None when the stream is over: it was stopped, or the device was a file.
+
+        Raises:
+            ReadTimedOut: none came for so long.
+            NotRunning: it was never started.
+            DeviceLost: the device failed or was unplugged; all that came before was read.
+            ForkedProcess: as start.
+        """
+        chunk = self.read_with_metadata(timeout_ms)
+        return None if chunk is None else chunk.data
+
+    def read_with_metadata(self, timeout_ms: float | None = None) -> Chunk | None:
+        """The next chunk with its time, number and speech; None and errors as read()."""
+        self._incoming.check_process()
+        timeout_s = None if timeout_ms is None else timeout_ms / 1000
+        got: Chunk | End | None = self._incoming.monitor.wait(self._incoming.next, timeout_s)
+        return chunk_or_end(got)
+
+    def iter_with_metadata(self) -> Iterator[Chunk]:
+        """The chunks until the stream is over. Raises as read()."""
+        while (chunk := self.read_with_metadata()) is not None:
+            yield chunk
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Samples:
+        samples = self.read()
+        if samples is None:
+            raise StopIteration
+        return samples
+
+    @property
+    def is_open(self) -> bool:
+        """It runs: not stopped, not at an end, not failed."""
+        return self._incoming.is_open
+
+    @property
+    def is_speaking(self) -> bool:
+        """Somebody speaks, as far as was read: the score is at the threshold, or was within the hold-off before now.
+
+        False without vad.
+        """
+        return self._incoming.is_speaking
+
+    @property
+    def vad_score(self) -> float:
+        """How much the last chunk read is like speech, 0 to 1: for thresholds of your own. 0.0 without vad."""
+        return self._incoming.vad_score
+
+    def statistics(self) -> MicrophoneStatistics:
+        """What came, waits, and was lost since the start."""
+        return self._incoming.statistics()
+
+    @staticmethod
+    def input_devices() -> list[devices.DeviceInfo]:
+        """All microphones; as the function of this name."""
+        return devices.input_devices()
+
+    @staticmethod
+    def version() -> versions.VersionInfo:
+        """The versions at work; as the function of this name."""
+        return versions.version()
+
+    def __repr__(self) -> str:
+        return told(self, self.settings, self.is_open)
+
+
+def chunk_or_end(got: Chunk | End | None) -> Chunk | None:
+    """What a read returns for what its wait gave. Raises ReadTimedOut."""
+    if got is None:
+        raise ReadTimedOut("no chunk came in time")
+    return None if got is End.END else got
+
+
+def told(thing: object, settings: InputSettings, is_open: bool) -> str:
+    """A repr: what was asked for where it is not the default, and whether it is open."""
+    always = ("sample_rate", "channels", "frames_per_buffer", "dtype", "device", "vad")
+    given = [(each.name, getattr(settings, each.name), each.default) for each in fields(settings)]
+    words = [f"{name}={value!r}" for name, value, default in given if name in always or value != default]
+    return f"{type(thing).__name__}({', '.join(words)}, {'open' if is_open else 'closed'})"
