@@ -66,6 +66,11 @@ class WavReader:
             raise
         return self._data.take(self._pending)
 
+    @property
+    def may_end(self) -> bool:
+        """The sound is over, or nobody knows where it ends."""
+        return self._data is not None and not self._data.left
+
     def finish(self) -> AudioFormat:
         """The input is over: the format of what was given out. A file that ends within its sound is accepted as it is.
 

@@ -1,0 +1,52 @@
+"""The extra [codecs]: decoders for all that is not WAV."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator
+from typing import BinaryIO
+
+from satellite.codec.frames import Sound
+from satellite.codec.kinds import Kind
+from satellite.codec.pipe import StreamBuffer
+from satellite.core.errors import CodecMissing
+
+_BOX_BYTES = 16
+
+
+def decoded(source: StreamBuffer | BinaryIO, kind: Kind) -> Generator[Sound, None, None]:
+    """The sound in `source`, as it can be read. FFmpeg's libraries are loaded at the first call.
+
+    Raises:
+        CodecMissing: the extra is not installed.
+        AudioFormatError: it is damaged, holds no sound, or a kind of sound that is not decoded.
+    """
+    try:
+        from satellite.codec.ffmpeg import sound_in
+    except ImportError as error:
+        raise CodecMissing(
+            f"{kind.value} is decoded by an extra that is not installed here: pip install 'satellite[codecs]' ({error})"
+        ) from None
+    if kind is Kind.MP4 and isinstance(source, StreamBuffer) and not _can_be_streamed(source):
+        source = _all_of(source)
+    yield from sound_in(source, kind)
+
+
+def _can_be_streamed(source: StreamBuffer) -> bool:
+    """Whether an MP4's index comes before its sound."""
+    place = 0
+    while len(beginning := source.peek(place + _BOX_BYTES)) >= place + 8:
+        size, name = int.from_bytes(beginning[place : place + 4], "big"), beginning[place + 4 : place + 8]
+        if name in (b"moov", b"mdat"):
+            return name == b"moov"
+        if size == 1:
+            size = int.from_bytes(beginning[place + 8 : place + 16], "big")
+        if size < 8:
+            return False
+        place += size
+    return False
+
+
+def _all_of(source: StreamBuffer) -> BinaryIO:
+    source.wait_for_end()
+    return io.BytesIO(source.read())

@@ -1,0 +1,49 @@
+"""Sound files of any format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from satellite.codec.extra import decoded
+from satellite.codec.frames import AudioFrame, Conformer, Sound
+from satellite.codec.kinds import ID3_BYTES, SOUND_BYTES, Kind, recognised, tag_bytes
+from satellite.codec.wav_stream import WavStream
+
+_READ_BYTES = 16 * 1024
+
+
+def decode_file(path: Path, sample_rate: int | None = None, num_channels: int | None = None) -> Iterator[AudioFrame]:
+    """The sound of a file, read and decoded as it is asked for.
+
+    Args:
+        sample_rate, num_channels: of the frames; None keeps the file's.
+
+    Raises:
+        OSError: the file cannot be read.
+        RateOutOfRange, ChannelsOutOfRange: no such frames can be made.
+        CodecMissing: the file needs the extra [codecs].
+        AudioFormatError: it cannot be decoded, or not from here on.
+    """
+    conformer = Conformer(sample_rate, num_channels)
+    with path.open("rb") as file:
+        kind = _kind(file)
+        for sound in _wav(file) if kind is Kind.WAV else decoded(file, kind):
+            yield from conformer.frames(sound)
+    yield from conformer.flush()
+
+
+def _kind(file: BinaryIO) -> Kind:
+    tag = tag_bytes(file.read(ID3_BYTES))
+    file.seek(tag)
+    kind = recognised(file.read(SOUND_BYTES), None, tag > 0)
+    file.seek(0)
+    return kind
+
+
+def _wav(file: BinaryIO) -> Iterator[Sound]:
+    stream = WavStream()
+    while data := file.read(_READ_BYTES):
+        yield from stream.feed(data)
+    yield from stream.finish()
