@@ -20,7 +20,7 @@ WAKE_WORDS = ("alexa",)
 class Daemon:
     """Answers with a small status; remembers what it was told to change. A context manager."""
 
-    def __init__(self, path: Path, idle_s: float = 5.0, tap: Tap | None = None) -> None:
+    def __init__(self, path: Path, idle_s: float = 20.0, tap: Tap | None = None) -> None:
         self.path = path
         self.changes: list[Changes] = []
         self.server = ControlServer(path, self.status, self.change, idle_s, tap)
@@ -37,14 +37,14 @@ class Daemon:
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self.call(self.server.start()).result(5)
+            self.call(self.server.start()).result(20)
         except BaseException:
             self._end()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.call(self.server.close()).result(5)
+        self.call(self.server.close()).result(20)
         self._end()
 
     def call(self, work: Any) -> Future[Any]:
@@ -56,5 +56,5 @@ class Daemon:
 
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(20)
         self._loop.close()

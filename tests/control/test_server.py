@@ -30,7 +30,7 @@ def daemon(path: Path) -> Iterator[Daemon]:
 
 def connect(path: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(5)
+    connection.settimeout(20)
     connection.connect(os.fspath(path))
     return connection
 
@@ -49,7 +49,7 @@ def everything(connection: socket.socket) -> bytes:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -178,14 +178,14 @@ def test_the_socket_is_for_its_owner_only_whatever_the_umask(path: Path) -> None
 
 
 def test_the_socket_file_is_gone_afterwards(daemon: Daemon) -> None:
-    daemon.call(daemon.server.close()).result(5)
+    daemon.call(daemon.server.close()).result(20)
     assert not daemon.path.exists()
 
 
 def test_closing_puts_out_who_is_still_connected(daemon: Daemon) -> None:
     with connect(daemon.path) as connection:
         wait_until(lambda: daemon.server.statistics().open == 1)
-        daemon.call(daemon.server.close()).result(5)
+        daemon.call(daemon.server.close()).result(20)
         assert everything(connection) == b""
 
 
@@ -231,5 +231,5 @@ def test_a_place_where_no_socket_can_be_is_one_line(path: Path) -> None:
 def test_the_socket_of_a_successor_is_left_alone(daemon: Daemon) -> None:
     daemon.path.unlink()
     with Daemon(daemon.path):
-        daemon.call(daemon.server.close()).result(5)
+        daemon.call(daemon.server.close()).result(20)
         assert request(daemon.path, "status")["state"] == "waiting"

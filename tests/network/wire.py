@@ -28,7 +28,7 @@ INFO = SatelliteInfo(
 )
 
 
-def drive(story: Coroutine[Any, Any, T], within_s: float = 10.0) -> T:
+def drive(story: Coroutine[Any, Any, T], within_s: float = 30.0) -> T:
     """Run a story in a loop of its own; it fails when it takes longer."""
 
     async def bounded() -> T:
