@@ -23,6 +23,7 @@ SatelliteError
 │   ├── ChannelsOutOfRange
 │   ├── ChunkSizeOutOfRange
 │   ├── SampleTypeUnknown
+│   ├── SamplesUnfit        a TypeError, too
 │   ├── VadUnknown
 │   ├── ThresholdOutOfRange
 │   └── SettingOutOfRange
@@ -145,6 +146,10 @@ class ChunkSizeOutOfRange(ArgumentError):
 
 class SampleTypeUnknown(ArgumentError):
     """Samples are int16 or float32."""
+
+
+class SamplesUnfit(ArgumentError, TypeError):
+    """The samples have another type or shape than was agreed."""
 
 
 class VadUnknown(ArgumentError):
