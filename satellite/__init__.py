@@ -10,35 +10,49 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from satellite.core import errors
     from satellite.core.errors import DeviceError, SatelliteError
+    from satellite.library.async_microphone import AsyncMicrophone
+    from satellite.library.async_speaker import AsyncSpeaker
     from satellite.library.chunks import Chunk
     from satellite.library.devices import DeviceInfo, OutputDeviceInfo, input_devices, output_devices
     from satellite.library.microphone import Microphone
+    from satellite.library.recording import async_record_to_file, record_to_file
+    from satellite.library.speaker import Speaker
     from satellite.library.versions import VersionInfo, version
 
 __version__ = "0.1.0"
 
 _PLACES = {
+    "AsyncMicrophone": "async_microphone",
+    "AsyncSpeaker": "async_speaker",
     "Chunk": "chunks",
     "DeviceInfo": "devices",
     "Microphone": "microphone",
     "OutputDeviceInfo": "devices",
+    "Speaker": "speaker",
     "VersionInfo": "versions",
+    "async_record_to_file": "recording",
     "input_devices": "devices",
     "output_devices": "devices",
+    "record_to_file": "recording",
     "version": "versions",
 }
 __all__ = [
+    "AsyncMicrophone",
+    "AsyncSpeaker",
     "Chunk",
     "DeviceError",
     "DeviceInfo",
     "Microphone",
     "OutputDeviceInfo",
     "SatelliteError",
+    "Speaker",
     "VersionInfo",
     "__version__",
+    "async_record_to_file",
     "errors",
     "input_devices",
     "output_devices",
+    "record_to_file",
     "version",
 ]
 

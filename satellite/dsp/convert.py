@@ -11,7 +11,7 @@ from satellite.dsp.resample import Resampler
 
 MEAN = -1
 # Beyond these a peer is mistaken, not ambitious.
-LOWEST_HZ, HIGHEST_HZ = 4_000, 384_000
+LOWEST_HZ, HIGHEST_HZ = 1_000, 384_000
 MOST_CHANNELS = 32
 
 

@@ -1,0 +1,145 @@
+"""A microphone for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self, Unpack
+
+from satellite.library import devices, versions
+from satellite.library.chunks import Chunk
+from satellite.library.incoming import End, Incoming, MicrophoneStatistics
+from satellite.library.microphone import chunk_or_end, told
+from satellite.library.settings import InputOptions, InputSettings, Samples
+
+
+class AsyncMicrophone:
+    """`Microphone` for asyncio: the same arguments, the same chunks, the same errors.
+
+    ```
+    async with await AsyncMicrophone.open(vad="silero") as mic:
+        async for chunk in mic:
+            print(len(chunk), mic.is_speaking)
+    ```
+
+    Nothing here blocks the event loop: opening, reading and speech detection happen in the microphone's own thread. Any
+    call may be cancelled at any time: a cancelled read has taken no chunk, a cancelled start closes the device again.
+
+    Args:
+        options: those of Microphone.
+
+    Raises:
+        ArgumentError: something is out of range. Each has its own class below it.
+    """
+
+    def __init__(self, **options: Unpack[InputOptions]) -> None:
+        self._incoming = Incoming(InputSettings(**options))
+        self._one_at_a_time = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, **options: Unpack[InputOptions]) -> Self:
+        """A microphone whose speech model is loaded already; it is not started yet.
+
+        Raises:
+            ArgumentError: as the constructor.
+            ModelError: the speech model is missing or damaged.
+        """
+        microphone = cls(**options)
+        await microphone._load()
+        return microphone
+
+    async def _load(self) -> None:
+        await asyncio.to_thread(self._incoming.load)
+
+    @property
+    def settings(self) -> InputSettings:
+        """What was asked for."""
+        return self._incoming.settings
+
+    async def start(self) -> None:
+        """As Microphone.start()."""
+        async with self._one_at_a_time:
+            self._incoming.begin()
+            try:
+                await self._incoming.monitor.wait_async(self._incoming.opening)
+            except BaseException:
+                self._incoming.end()
+                raise
+
+    async def stop(self) -> None:
+        """As Microphone.stop(). It takes effect at once, also on a start or a read in another task."""
+        intake = self._incoming.end()
+        if intake:
+            await asyncio.to_thread(intake.join)
+
+    async def close(self) -> None:
+        """The same as stop()."""
+        await self.stop()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def read(self, timeout_ms: float | None = None) -> Samples | None:
+        """As Microphone.read()."""
+        chunk = await self.read_with_metadata(timeout_ms)
+        return None if chunk is None else chunk.data
+
+    async def read_with_metadata(self, timeout_ms: float | None = None) -> Chunk | None:
+        """As Microphone.read_with_metadata()."""
+        self._incoming.check_process()
+        timeout_s = None if timeout_ms is None else timeout_ms / 1000
+        got: Chunk | End | None = await self._incoming.monitor.wait_async(self._incoming.next, timeout_s)
+        return chunk_or_end(got)
+
+    async def aiter_with_metadata(self) -> AsyncIterator[Chunk]:
+        """The chunks until the stream is over: `async for chunk in mic.aiter_with_metadata()`, without await."""
+        while (chunk := await self.read_with_metadata()) is not None:
+            yield chunk
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Samples:
+        samples = await self.read()
+        if samples is None:
+            raise StopAsyncIteration
+        return samples
+
+    @property
+    def is_open(self) -> bool:
+        """As Microphone.is_open: also when the device closed the stream by itself."""
+        return self._incoming.is_open
+
+    @property
+    def is_speaking(self) -> bool:
+        """As Microphone.is_speaking."""
+        return self._incoming.is_speaking
+
+    @property
+    def vad_score(self) -> float:
+        """As Microphone.vad_score."""
+        return self._incoming.vad_score
+
+    def statistics(self) -> MicrophoneStatistics:
+        """As Microphone.statistics()."""
+        return self._incoming.statistics()
+
+    @staticmethod
+    async def input_devices() -> list[devices.DeviceInfo]:
+        """All microphones; as the function of this name."""
+        return await asyncio.to_thread(devices.input_devices)
+
+    @staticmethod
+    def version() -> versions.VersionInfo:
+        """The versions at work; as the function of this name."""
+        return versions.version()
+
+    def __repr__(self) -> str:
+        return told(self, self.settings, self.is_open)
