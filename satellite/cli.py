@@ -168,59 +168,13 @@ def _list_devices(options: argparse.Namespace) -> int:
     return listing.main(options.json)
 
 
-def _fetch_models(options: argparse.Namespace) -> int:
-    from satellite import models
+def _test_speaker(options: argparse.Namespace) -> int:
+    config = _loader(options)()  # before the import, which takes its time
+    from satellite.diagnostics import speaker
 
-    directory = models.models_directory(_loader(options)().paths.models)
-
-    def say(line: str) -> None:
-        _print(f"{line}\n")
-
-    models.fetch(options.fetch_models, directory, say)
-    from satellite.detect import derived  # heavy, and not needed when the download fails
-
-    derived.prepare(directory, say)
-    return 0
-
-
-def _check_config(options: argparse.Namespace) -> int:
-    from satellite.config.writing import effective
-
-    loaded = _checked(options)
-    _print(f"# {loaded.file or 'no configuration file'}\n\n{effective(loaded.config, loaded.origins)}")
-    return 0
-
-
-def _example_config(options: argparse.Namespace) -> int:
-    from satellite.config.writing import example, write_example
-
-    if options.example_config == "-":
-        _print(example())
-    else:
-        write_example(options.example_config)
-    return 0
-
-
-def _status(options: argparse.Namespace) -> int:
-    return _ask(options, "status")
-
-
-def _set(options: argparse.Namespace) -> int:
-    from satellite.control.settings import split_pairs
-
-    return _ask(options, "set", split_pairs(options.set))
-
-
-def _ask(options: argparse.Namespace, verb: str, settings: dict[str, str] | None = None) -> int:
-    import json
-
-    from satellite.control.client import request
-    from satellite.control.page import status_page
-    from satellite.core.places import find_control_path
-
-    answer = request(find_control_path(_loader(options)().paths.control), verb, settings)
-    _print(json.dumps(answer, indent=2) + "\n" if options.json else status_page(answer))
-    return 0
+    asked = any(key == "microphone.device" for _, key, _ in options.settings)
+    seconds = speaker.DEFAULT_S if options.seconds is None else options.seconds
+    return speaker.run(config, microphone_asked=asked, seconds=seconds, as_json=options.json)
 
 
 def _version(_options: argparse.Namespace) -> int:
@@ -231,6 +185,7 @@ def _version(_options: argparse.Namespace) -> int:
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "demo": _demo,
     "list_devices": _list_devices,
+    "test_speaker": _test_speaker,
     "fetch_models": _fetch_models,
     "check_config": _check_config,
     "example_config": _example_config,
@@ -240,7 +195,11 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
 }
 
 # Options that only some verbs take.
-_EXTRAS = {"json": ("list_devices", "status", "set"), "output": ("demo",)}
+_EXTRAS = {
+    "json": ("list_devices", "test_speaker", "status", "set"),
+    "output": ("demo",),
+    "seconds": ("test_speaker",),
+}
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -333,6 +292,7 @@ def _add_verbs(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_argument_group("Instead of running")
     verbs.add_argument("--demo", action="store_true", help="show a whole turn; with --mic: a parrot to talk to")
     verbs.add_argument("--list-devices", action="store_true", help="show the microphones and speakers")
+    verbs.add_argument("--test-speaker", action="store_true", help="play a sweep and a voice, and hear how they sound")
     verbs.add_argument("--fetch-models", nargs="*", metavar="NAME", help="download the models: these, or all")
     verbs.add_argument("--check-config", action="store_true", help="show all settings, or all mistakes")
     verbs.add_argument(
@@ -351,5 +311,8 @@ def _add_verbs(parser: argparse.ArgumentParser) -> None:
 
 def _add_extras(parser: argparse.ArgumentParser) -> None:
     extras = parser.add_argument_group("With some of these")
-    extras.add_argument("--json", action="store_true", help="--list-devices, --status, --set: answer in JSON")
+    extras.add_argument(
+        "--json", action="store_true", help="--list-devices, --test-speaker, --status, --set: answer in JSON"
+    )
+    extras.add_argument("--seconds", type=float, metavar="N", help="--test-speaker: length of the sweep, 0.5 to 20")
     extras.add_argument("--output", metavar="FILE", help="--demo: play into this WAV file")

@@ -1,0 +1,164 @@
+"""Plays a sound while it records, and says when each of them happened. One clock: time.monotonic."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from satellite.core.audio import RATE_HZ, Int16
+from satellite.core.errors import DeviceLost, SatelliteError
+from satellite.core.ports import Sink, Source
+from satellite.dsp.convert import Converter
+
+# A program (command:) may have to start first.
+FIRST_SOUND_S = 5.0
+# A sound that is written takes its length; a card that hangs takes for ever.
+_PATIENCE_S = 3.0
+_STOP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """`samples`: mono at RATE_HZ; `began_s`: when the first was captured."""
+
+    samples: Int16
+    began_s: float
+    overruns: int
+
+
+class Recorder:
+    """Records a microphone in a thread of its own until it is told to finish.
+
+    Args:
+        open_source: opens it; called in the thread.
+        channel: which to keep; -1: the mean of all.
+    """
+
+    def __init__(self, open_source: Callable[[], Source], channel: int) -> None:
+        self._open_source = open_source
+        self._channel = channel
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._sounds = False
+        self._failure: SatelliteError | None = None
+        self._pcm = bytearray()
+        self._frames = self._overruns = 0
+        self._began_s = 0.0
+        self._converter: Converter | None = None
+        self.description = ""
+
+    def start(self) -> None:
+        """Begin; returns when sound comes.
+
+        Raises:
+            DeviceError: the microphone cannot be opened, or gives nothing.
+            AudioFormatError: it has no such channel.
+        """
+        self._thread.start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._sounds or self._failure, FIRST_SOUND_S)
+        if self._failure:
+            raise self._failure
+        if not self._sounds:
+            raise DeviceLost(f"{self.description or 'the microphone'}: no sound for {FIRST_SOUND_S:g} s")
+
+    def wait(self, seconds: float) -> None:
+        """Record for so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._failure, seconds)
+
+    def finish(self) -> Recording:
+        """Stop, and close the microphone.
+
+        Raises:
+            DeviceError: it failed meanwhile.
+        """
+        self._stopping = True
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_S)
+        if self._failure or self._converter is None:
+            raise self._failure or DeviceLost("the microphone does not answer")
+        samples = np.concatenate((self._converter.process(bytes(self._pcm)), self._converter.flush()))
+        return Recording(samples[:, 0], self._began_s, self._overruns)
+
+    def _run(self) -> None:
+        try:
+            with contextlib.closing(self._open_source()) as source:
+                self.description = source.description
+                self._converter = Converter(source.format, RATE_HZ, 1, self._channel)
+                while not self._stopping:
+                    self._read(source)
+        except SatelliteError as error:
+            self._fail(error)
+        except EOFError:
+            self._fail(DeviceLost(f"{self.description} is over"))
+
+    def _read(self, source: Source) -> None:
+        captured = source.read()
+        self._overruns += captured.overrun
+        if captured.pcm:
+            self._frames += len(captured.pcm) // source.format.frame_bytes
+            self._pcm += captured.pcm
+            # What was read was there by now: the earliest such beginning is the nearest to the true one.
+            began_s = time.monotonic() - self._frames / source.format.rate_hz
+            self._began_s = min(self._began_s, began_s) if self._sounds else began_s
+            with self._changed:
+                self._sounds = True
+                self._changed.notify_all()
+        else:
+            time.sleep(source.period_s / 2)
+
+    def _fail(self, error: SatelliteError) -> None:
+        with self._changed:
+            self._failure = error
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """`written_s`: when the first samples were written; `dated_s`: when they were heard, as the speaker tells."""
+
+    written_s: float
+    dated_s: float
+    underruns: int
+
+
+def play(sink: Sink, pcm: bytes, hung: Callable[[], None], patience_s: float = _PATIENCE_S) -> Playing:
+    """Play a sound of the speaker's format to its end, in this thread.
+
+    Args:
+        hung: called in another thread when the speaker takes `patience_s` longer than the sound; nothing but the end
+            of the process frees a write that hangs.
+
+    Raises:
+        DeviceLost: the speaker failed.
+    """
+    watch = threading.Timer(len(pcm) / sink.format.second_bytes + patience_s, hung)
+    watch.daemon = True
+    watch.start()
+    try:
+        return _play(sink, pcm)
+    finally:
+        watch.cancel()
+
+
+def _play(sink: Sink, pcm: bytes) -> Playing:
+    form, size = sink.format, sink.period_frames * sink.format.frame_bytes
+    pcm += bytes(-len(pcm) % size)
+    written_s = time.monotonic()
+    dated: list[float] = []
+    for at in range(0, len(pcm), size):
+        sink.write(pcm[at : at + size])
+        frames = (at + size) // form.frame_bytes
+        dated.append(time.monotonic() + (sink.queued_frames() - frames) / form.rate_hz)
+    underruns = sink.underruns
+    sink.drain()
+    # The card stands still until its buffer is full: its first words about the time are worth nothing.
+    return Playing(written_s, statistics.median(dated[len(dated) // 2 :]), underruns)
