@@ -168,6 +168,61 @@ def _list_devices(options: argparse.Namespace) -> int:
     return listing.main(options.json)
 
 
+def _fetch_models(options: argparse.Namespace) -> int:
+    from satellite import models
+
+    directory = models.models_directory(_loader(options)().paths.models)
+
+    def say(line: str) -> None:
+        _print(f"{line}\n")
+
+    models.fetch(options.fetch_models, directory, say)
+    from satellite.detect import derived  # heavy, and not needed when the download fails
+
+    derived.prepare(directory, say)
+    return 0
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    from satellite.config.writing import effective
+
+    loaded = _checked(options)
+    _print(f"# {loaded.file or 'no configuration file'}\n\n{effective(loaded.config, loaded.origins)}")
+    return 0
+
+
+def _example_config(options: argparse.Namespace) -> int:
+    from satellite.config.writing import example, write_example
+
+    if options.example_config == "-":
+        _print(example())
+    else:
+        write_example(options.example_config)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    return _ask(options, "status")
+
+
+def _set(options: argparse.Namespace) -> int:
+    from satellite.control.settings import split_pairs
+
+    return _ask(options, "set", split_pairs(options.set))
+
+
+def _ask(options: argparse.Namespace, verb: str, settings: dict[str, str] | None = None) -> int:
+    import json
+
+    from satellite.control.client import request
+    from satellite.control.page import status_page
+    from satellite.core.places import find_control_path
+
+    answer = request(find_control_path(_loader(options)().paths.control), verb, settings)
+    _print(json.dumps(answer, indent=2) + "\n" if options.json else status_page(answer))
+    return 0
+
+
 def _test_speaker(options: argparse.Namespace) -> int:
     config = _loader(options)()  # before the import, which takes its time
     from satellite.diagnostics import speaker
