@@ -168,6 +168,13 @@ def _list_devices(options: argparse.Namespace) -> int:
     return listing.main(options.json)
 
 
+def _benchmark(options: argparse.Namespace) -> int:
+    config = _checked(options).config
+    from satellite.diagnostics import benchmark
+
+    return benchmark.run(config, as_json=options.json)
+
+
 def _fetch_models(options: argparse.Namespace) -> int:
     from satellite import models
 
@@ -241,6 +248,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "demo": _demo,
     "list_devices": _list_devices,
     "test_speaker": _test_speaker,
+    "benchmark": _benchmark,
     "fetch_models": _fetch_models,
     "check_config": _check_config,
     "example_config": _example_config,
@@ -251,7 +259,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 # Options that only some verbs take.
 _EXTRAS = {
-    "json": ("list_devices", "test_speaker", "status", "set"),
+    "json": ("list_devices", "test_speaker", "benchmark", "status", "set"),
     "output": ("demo",),
     "seconds": ("test_speaker",),
 }
@@ -348,6 +356,7 @@ def _add_verbs(parser: argparse.ArgumentParser) -> None:
     verbs.add_argument("--demo", action="store_true", help="show a whole turn; with --mic: a parrot to talk to")
     verbs.add_argument("--list-devices", action="store_true", help="show the microphones and speakers")
     verbs.add_argument("--test-speaker", action="store_true", help="play a sweep and a voice, and hear how they sound")
+    verbs.add_argument("--benchmark", action="store_true", help="measure how much of this machine listening takes")
     verbs.add_argument("--fetch-models", nargs="*", metavar="NAME", help="download the models: these, or all")
     verbs.add_argument("--check-config", action="store_true", help="show all settings, or all mistakes")
     verbs.add_argument(
@@ -367,7 +376,9 @@ def _add_verbs(parser: argparse.ArgumentParser) -> None:
 def _add_extras(parser: argparse.ArgumentParser) -> None:
     extras = parser.add_argument_group("With some of these")
     extras.add_argument(
-        "--json", action="store_true", help="--list-devices, --test-speaker, --status, --set: answer in JSON"
+        "--json",
+        action="store_true",
+        help="--list-devices, --test-speaker, --benchmark, --status, --set: answer in JSON",
     )
     extras.add_argument("--seconds", type=float, metavar="N", help="--test-speaker: length of the sweep, 0.5 to 20")
     extras.add_argument("--output", metavar="FILE", help="--demo: play into this WAV file")
