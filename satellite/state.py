@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 FILE_LIMIT_BYTES = 1 << 20
 
+# IPv6 with a scope: 45 characters, a percent sign, the name of an interface.
+_LONGEST_ADDRESS = 64
 _IDENTITY = re.compile(r"[0-9a-f]{12}")
 
 
@@ -32,6 +34,7 @@ class State:
         volume: percent, 0 to 100; None: never set, the configuration counts.
         muted: the microphone is off.
         thresholds: wake word to the score at which it counts as heard, where that was set.
+        trusted: address of the only server that is trusted; "": none was pinned.
 
     Raises:
         StateError: the folder cannot be made or read or, when the identity is new, written.
@@ -40,6 +43,7 @@ class State:
     volume: int | None
     muted: bool
     thresholds: Mapping[str, float]
+    trusted: str
 
     def __init__(self, directory: Path) -> None:
         _make(directory)
@@ -57,7 +61,12 @@ class State:
         _replace(self._path, json.dumps(content, indent=2) + "\n")
 
     def _settings(self) -> dict[str, Any]:
-        return {"volume": self.volume, "muted": self.muted, "thresholds": dict(self.thresholds)}
+        return {
+            "volume": self.volume,
+            "muted": self.muted,
+            "thresholds": dict(self.thresholds),
+            "trusted": self.trusted,
+        }
 
     def _read_settings(self) -> object:
         """Take over what can be understood; if that is not all, keep the file aside. Gives the copy of the identity."""
@@ -68,6 +77,8 @@ class State:
         self.volume = volume if type(volume) is int and 0 <= volume <= 100 else None
         self.muted = content.get("muted") is True
         self.thresholds = {name: score for name, score in pairs if _is_score(score)}
+        trusted = content.get("trusted")
+        self.trusted = trusted if isinstance(trusted, str) and len(trusted) <= _LONGEST_ADDRESS else ""
         lost = any(content.get(key, value) != value for key, value in self._settings().items())
         if text and (lost or "identity" not in content):
             _keep_aside(self._path)

@@ -102,6 +102,17 @@ def test_what_can_be_understood_of_a_damaged_file_stays(tmp_path: Path, caplog: 
     assert "what could not be read has its default" in caplog.text
 
 
+@pytest.mark.parametrize("damaged", [7, "1" * 65])
+def test_a_trusted_server_that_is_no_address_is_none(tmp_path: Path, damaged: object) -> None:
+    identity = saved(tmp_path).identity
+    (tmp_path / "state.json").write_text(json.dumps({"identity": identity, "trusted": damaged}))
+    assert State(tmp_path).trusted == ""
+    state = State(tmp_path)
+    state.trusted = "192.0.2.7"
+    state.save()
+    assert State(tmp_path).trusted == "192.0.2.7"
+
+
 def test_an_empty_file_is_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     saved(tmp_path)
     (tmp_path / "state.json").write_bytes(b"")

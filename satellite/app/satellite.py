@@ -33,6 +33,7 @@ from satellite.listen.leadin import lead_in
 from satellite.listen.listener import Listener
 from satellite.network.discovery import Discovery
 from satellite.network.server import Server
+from satellite.network.trust import Trust
 from satellite.state import State
 
 log = logging.getLogger(__name__)
@@ -152,7 +153,12 @@ class Satellite:
             await self.discovery.start()
 
     def _make_server(self, config: Config) -> Server:
-        return Server(config.server, build.info(config), self.inbox.post)
+        trust = Trust(config.server.trust == "first", self.memory.trusted, self._remember_server)
+        return Server(config.server, build.info(config), self.inbox.post, trust=trust)
+
+    def _remember_server(self, address: str) -> None:
+        self.memory.trusted = address
+        self._save()
 
     def _make_playback(self) -> Playback:
         speaker = self.config.speaker
@@ -295,14 +301,19 @@ class Satellite:
         if changes.thresholds:
             self.memory.thresholds = {**self.memory.thresholds, **changes.thresholds}
             self._listen_for(self._wanted)
+        if changes.trust_anew:
+            self.server.trust.forget()
         if changes.muted is not None:
             self.memory.muted = changes.muted
             self.inbox.post(ev.MuteChanged(changes.muted))
+        self._save()
+        return status.settings(self)
+
+    def _save(self) -> None:
         try:
             self.memory.save()
         except StateError as error:
             log.error("in force until the next start only: %s", error)
-        return status.settings(self)
 
     def status(self) -> Mapping[str, Any]:
         """Everything that `--status` shows."""

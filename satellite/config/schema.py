@@ -129,6 +129,12 @@ class ServerConfig:
         (),
         "Addresses and networks that may connect; empty: this machine, private networks, those on its own interfaces.",
     )
+    trust: str = setting(
+        "any",
+        "Which of those who may connect may be the server: any, or only the first that ever was (first; forgotten by "
+        "--set trust=anew).",
+        choices=("any", "first"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from satellite.core.errors import ConfigError, ControlError
 
 THRESHOLD = "threshold."
 
-_KNOWN = "volume=0..100, mute=on|off, threshold.NAME=0.01..1"
+_KNOWN = "volume=0..100, mute=on|off, trust=anew, threshold.NAME=0.01..1"
 _SWITCHES = {"on": True, "off": False}
 
 
@@ -24,11 +24,13 @@ class Changes:
         volume: percent, 0 to 100.
         muted: the microphone is off.
         thresholds: wake word to the score at which it counts as heard, 0.01 to 1.
+        trust_anew: forget the server that is trusted alone; the next one takes its place.
     """
 
     volume: int | None = None
     muted: bool | None = None
     thresholds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    trust_anew: bool = False
 
 
 def split_pairs(pairs: Sequence[str]) -> dict[str, str]:
@@ -66,6 +68,7 @@ def parse_settings(settings: Mapping[str, str], wake_words: Collection[str]) -> 
         volume=int(settings["volume"]) if "volume" in settings else None,
         muted=_SWITCHES[settings["mute"]] if "mute" in settings else None,
         thresholds=MappingProxyType(names),
+        trust_anew="trust" in settings,
     )
 
 
@@ -77,7 +80,9 @@ def _mistake(key: str, value: str, wake_words: Collection[str]) -> str:
         return "" if fits else f'volume = "{value}": must be a whole number from 0 to 100'
     if key == "mute":
         return "" if value in _SWITCHES else f'mute = "{value}": must be on or off'
-    known = ["volume", "mute", *(THRESHOLD + name for name in wake_words)]
+    if key == "trust":
+        return "" if value == "anew" else f'trust = "{value}": must be anew'
+    known = ["volume", "mute", "trust", *(THRESHOLD + name for name in wake_words)]
     return f'"{key}" cannot be set{did_you_mean(key, known)}; what can be set: {_KNOWN}'
 
 

@@ -17,6 +17,10 @@ from satellite.network.outbox import Outbox
 WRITE_BYTES = 16 * 1024
 # Events that lie ready are read without a pause; after so many the writer and the other connections get their turn.
 BURST = 64
+# Home Assistant sends a few events a second, and sound by the hundred, which is bounded by its bytes. So many others
+# may come at once, and so many a second later on; crumbs of sound count as others.
+EVENTS_AT_ONCE, EVENTS_PER_S = 1_000, 100
+CRUMB_BYTES = 256
 
 
 class Ending(StrEnum):
@@ -29,6 +33,9 @@ class Ending(StrEnum):
     SILENT = "silent"
     REPLACED = "replaced"
     CROWDED = "too many connections"
+    IDLE = "idle"
+    FLOODING = "sends too many events"
+    UNTRUSTED = "not the trusted server"
     DROPPED = "dropped"
     STOPPING = "stopping"
 
@@ -53,8 +60,9 @@ class Connection:
 
     Args:
         number: never used twice.
-        peer: its address and port, for people.
         outbox: what waits for it.
+        address: the peer's.
+        peer: its address and port, for people.
         received: called with every event; must not block, must not raise.
         ended: called once, when it is decided that the connection is over, with why and a line for people.
         close_s: how long a peer has to take what is still queued when we close.
@@ -63,16 +71,18 @@ class Connection:
     def __init__(
         self,
         number: int,
-        peer: str,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         outbox: Outbox,
         *,
+        address: str,
+        peer: str,
         received: Callable[[Connection, protocol.Received], None],
         ended: Callable[[Connection, Ending, str], None],
         close_s: float,
     ) -> None:
         self.number = number
+        self.address = address
         self.peer = peer
         self.paused = False
         self.answers_pings = False
@@ -85,6 +95,7 @@ class Connection:
         self._close_s = close_s
         self._over = False
         self._waiting = asyncio.Event()
+        self._allowance, self._allowed_at_s = float(EVENTS_AT_ONCE), 0.0
         self._events_received = self._events_ignored = self._sound_bytes = self._events_sent = self._bytes_sent = 0
         writer.transport.set_write_buffer_limits(high=WRITE_BYTES)
 
@@ -162,6 +173,9 @@ class Connection:
         try:
             while not self._over and (event := await protocol.read_event(self._reader)) is not None:
                 self._note(event)
+                if self._floods(event):
+                    self.end(Ending.FLOODING)
+                    break
                 self._received(self, event)
                 if self._events_received % BURST == 0:
                     await asyncio.sleep(0)
@@ -180,6 +194,15 @@ class Connection:
             self.answers_pings = True
         elif isinstance(event, protocol.Ignored):
             self._events_ignored += 1
+
+    def _floods(self, event: protocol.Received) -> bool:
+        if isinstance(event, AnswerAudio) and len(event.pcm) >= CRUMB_BYTES:
+            return False
+        now_s = asyncio.get_running_loop().time()
+        earned = (now_s - self._allowed_at_s) * EVENTS_PER_S
+        self._allowance = min(EVENTS_AT_ONCE, self._allowance + earned) - 1
+        self._allowed_at_s = now_s
+        return self._allowance < 0
 
     async def _write(self) -> None:
         try:

@@ -23,6 +23,7 @@ from satellite.network.frame import HEADER_BYTES
 from satellite.network.interfaces import Network, own_networks
 from satellite.network.outbox import OTHERS, SOUND_BYTES, Outbox
 from satellite.network.sockets import open_listeners, prepare
+from satellite.network.trust import Trust
 
 # Silence is counted in so many checks, not by the clock: a machine that slept must not blame the server.
 CHECKS = 8
@@ -37,6 +38,7 @@ class Limits:
     Attributes:
         connections: open at once, at least 2; one more closes the oldest that is not the server's.
         silence_s: a server that answers pings and says nothing for so long is gone. Home Assistant speaks every 2 s.
+        idle_s: who is not the server and says nothing for so long is sent away.
         close_s: how long a peer may take what is queued when we close.
         sound_bytes: encoded microphone sound that may wait for one peer.
         others: other events that may wait for one peer.
@@ -44,6 +46,7 @@ class Limits:
 
     connections: int = 8
     silence_s: float = 8.0
+    idle_s: float = 60.0
     close_s: float = 1.0
     sound_bytes: int = SOUND_BYTES
     others: int = OTHERS
@@ -60,6 +63,8 @@ class ServerStatistics:
         refused: connections not let in.
         endings: how connections ended, by reason.
         untold: messages that had no server to go to.
+        trusted: the only address that may be the server, "" where any may.
+        untrusted: how often another one wanted to be.
     """
 
     server: ConnectionStatistics | None
@@ -68,6 +73,8 @@ class ServerStatistics:
     refused: int
     endings: Mapping[str, int]
     untold: int
+    trusted: str
+    untrusted: int
 
 
 class Server:
@@ -77,6 +84,7 @@ class Server:
         config: where to listen, and who may connect.
         info: what peers are told about us.
         post: gets ServerConnected, ServerLost, ServerPaused, and what the server's connection says; must not block.
+        trust: which of those who may connect may be the server; None: all.
         networks: the networks on our own interfaces.
 
     Raises:
@@ -90,6 +98,7 @@ class Server:
         post: Callable[[ev.Event], None],
         *,
         limits: Limits = Limits(),
+        trust: Trust | None = None,
         networks: Callable[[], Iterable[Network]] = own_networks,
     ) -> None:
         self._config = config
@@ -97,6 +106,7 @@ class Server:
         self._limits = limits
         self._allow = Allow(config.allow, networks)
         self._refusals = Refusals()
+        self.trust = trust or Trust(first=False, pinned="", remember=lambda _address: None)
         self._info = protocol.encode_info(info)
         self._listeners: list[asyncio.Server] = []
         self._port = config.port
@@ -164,6 +174,8 @@ class Server:
             self._refusals.count,
             dict(self._endings),
             self._untold,
+            self.trust.pinned,
+            self.trust.refused,
         )
 
     # --- connections come and go --------------------------------------------------------------------------------------
@@ -179,10 +191,11 @@ class Server:
         outbox = Outbox(self._limits.sound_bytes, self._limits.others)
         connection = Connection(
             self._accepted,
-            peer,
             reader,
             writer,
             outbox,
+            address=str(address),
+            peer=peer,
             received=self._received,
             ended=self._ended,
             close_s=self._limits.close_s,
@@ -228,7 +241,7 @@ class Server:
             case protocol.Ping(text):
                 connection.send(protocol.encode_pong(text), urgent=True)
             case protocol.RunSatellite():
-                self._adopt(connection)
+                self._adopt_if_trusted(connection)
             case protocol.Pong() | protocol.Ignored():
                 pass
             case _ if connection is not self._server:
@@ -237,6 +250,19 @@ class Server:
                 self._pause(connection)
             case _:
                 self._post(event)
+
+    def _adopt_if_trusted(self, connection: Connection) -> None:
+        if self.trust.admits(connection.address):
+            self._adopt(connection)
+            return
+        if self.trust.refused == 1:
+            _log.warning(
+                "%s wants to be the server, but only %s is trusted (server.trust); to trust the next one: "
+                "satellite --set trust=anew",
+                connection.peer,
+                self.trust.pinned,
+            )
+        connection.end(Ending.UNTRUSTED)
 
     def _adopt(self, connection: Connection) -> None:
         """The newest server wins: Home Assistant comes back while its old connection still looks alive."""
@@ -261,6 +287,7 @@ class Server:
         loop = asyncio.get_running_loop()
         self._checking = loop.call_later(self._limits.silence_s / CHECKS, self._check_silence)
         server = self._server
+        self._send_idle_away()
         if server is None or server.paused:
             return
         server.silent_checks += 1
@@ -268,6 +295,14 @@ class Server:
             server.send(protocol.encode_ping(), urgent=True)
         elif server.silent_checks > CHECKS and server.answers_pings:
             server.end(Ending.SILENT, f"silent for {self._limits.silence_s:g} s")
+
+    def _send_idle_away(self) -> None:
+        patience = CHECKS * self._limits.idle_s / self._limits.silence_s
+        for connection in self._connections:
+            if connection is not self._server and not connection.over:
+                connection.silent_checks += 1
+                if connection.silent_checks > patience:
+                    connection.end(Ending.IDLE)
 
 
 def _prepared(writer: asyncio.StreamWriter) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
@@ -10,6 +11,7 @@ from network.wire import CHUNK, drive, listening
 
 from satellite.core import events as ev
 from satellite.core import messages as msg
+from satellite.network.connection import EVENTS_AT_ONCE, Ending
 from satellite.network.server import Limits
 
 
@@ -202,5 +204,31 @@ def test_closing_does_not_wait_for_a_server_that_does_not_read() -> None:
             async with asyncio.timeout(1.0):
                 await bench.server.close()
             assert bench.server.statistics().connections == ()
+
+    drive(story())
+
+
+def test_a_peer_that_floods_us_with_events_or_crumbs_of_sound_is_given_up() -> None:
+    async def story() -> None:
+        for kind, data in (("ping", {}), ("audio-chunk", CHUNK)):
+            async with listening() as bench, await bench.peer() as flood:
+                await flood.become_server()
+                with contextlib.suppress(ConnectionError):
+                    for _ in range(3 * EVENTS_AT_ONCE):
+                        await flood.send(kind, data, b"ab")
+                await bench.posts(ev.ServerConnected, ev.ServerLost)
+                assert bench.server.statistics().endings == {Ending.FLOODING: 1}
+
+    drive(story())
+
+
+def test_an_answer_of_five_minutes_at_once_is_no_flood() -> None:
+    async def story() -> None:
+        async with listening() as bench, await bench.peer() as server:
+            await server.become_server()
+            for _ in range(6_500):
+                await server.send("audio-chunk", CHUNK, bytes(2048))
+            await server.ask("ping", "pong")
+            assert bench.server.statistics().endings == {}
 
     drive(story())

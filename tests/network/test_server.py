@@ -19,6 +19,7 @@ from satellite.core.errors import ServerError
 from satellite.network import sockets
 from satellite.network.protocol import SatelliteInfo
 from satellite.network.server import Limits, Server
+from satellite.network.trust import Trust
 
 QUICK = Limits(silence_s=0.08, close_s=0.05)
 
@@ -308,3 +309,38 @@ def test_the_server_alone_loads_neither_zeroconf_nor_the_list_of_interfaces() ->
     program = "import sys, satellite.network.server; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
     assert not {"zeroconf", "ifaddr"} & set(loaded.stdout.split())
+
+
+def test_who_only_sits_there_is_sent_away_and_the_server_is_not() -> None:
+    async def story() -> None:
+        limits = Limits(silence_s=2.0, idle_s=0.5)
+        async with listening(limits=limits) as bench, await bench.peer() as idler, await bench.peer() as server:
+            await server.become_server()
+            assert await idler.gone()
+            assert bench.server.statistics().endings == {"idle": 1}
+            assert bench.kinds() == [ev.ServerConnected]
+
+    drive(story())
+
+
+def test_only_the_first_server_that_ever_was_is_trusted_until_it_is_forgotten(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story() -> None:
+        kept: list[str] = []
+        trust = Trust(first=True, pinned="192.0.2.7", remember=kept.append)
+        async with listening(trust=trust) as bench:
+            async with await bench.peer() as stranger:
+                await stranger.ask("describe", "info")
+                await stranger.send("run-satellite")
+                assert await stranger.gone()
+            assert bench.posted == []
+            assert "only 192.0.2.7 is trusted" in caplog.text
+            statistics = bench.server.statistics()
+            assert (statistics.trusted, statistics.untrusted) == ("192.0.2.7", 1)
+            trust.forget()
+            async with await bench.peer() as server:
+                await server.become_server()
+        assert kept == ["", "127.0.0.1"]
+
+    drive(story())

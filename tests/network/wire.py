@@ -17,6 +17,7 @@ from satellite.core.audio import AudioFormat
 from satellite.network.frame import HEADER_BYTES
 from satellite.network.protocol import SatelliteInfo, WakeWord
 from satellite.network.server import Limits, Server
+from satellite.network.trust import Trust
 
 T = TypeVar("T")
 INFO = SatelliteInfo(
@@ -142,7 +143,12 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def listening(
-    *, limits: Limits | None = None, allow: Sequence[str] = (), host: str = "127.0.0.1", networks: Sequence[str] = ()
+    *,
+    limits: Limits | None = None,
+    allow: Sequence[str] = (),
+    host: str = "127.0.0.1",
+    networks: Sequence[str] = (),
+    trust: Trust | None = None,
 ) -> AsyncIterator[Bench]:
     """A server on a port of its own.
 
@@ -158,7 +164,7 @@ async def listening(
 
     own = tuple(map(ipaddress.ip_network, networks))
     config = ServerConfig(host=host, port=0, allow=tuple(allow))
-    server = Server(config, INFO, post, limits=limits or Limits(), networks=lambda: own)
+    server = Server(config, INFO, post, limits=limits or Limits(), trust=trust, networks=lambda: own)
     await server.start()
     try:
         yield Bench(server, posted, news)
