@@ -9,7 +9,6 @@ import argparse
 import io
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from satellite import __version__
 from satellite.core.errors import ConfigError, SatelliteError
+from satellite.options import make_parser
 
 if TYPE_CHECKING:
     from satellite.config import Config
@@ -27,23 +27,6 @@ EXIT_MISTAKES = 2
 EXIT_INTERRUPTED = 130
 
 DEMO_OUTPUT = "satellite-demo.wav"
-
-_DESCRIPTION = """\
-The ears and voice of Home Assistant: hears its wake word, streams the command,
-plays the answer. Without any option it runs, as the configuration says."""
-
-_EPILOG = """\
-Examples:
-  satellite --demo
-  satellite --name Kitchen --mic usb --speaker usb --wake-word alexa
-  satellite --set volume=60 threshold.alexa=0.6
-
-Settings come from the configuration file (~/.config/satellite/satellite.toml,
-else /etc/satellite/satellite.toml), then from variables such as
-SATELLITE_SERVER_PORT=10701, then from options; the last one counts.
-
-Exit codes: 0 done, or stopped as asked; 1 failed; 2 mistakes in the options or
-the configuration; 130 interrupted."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,7 +88,7 @@ def _complain_of_all(mistakes: Sequence[str]) -> None:
 
 
 def _obey(arguments: Sequence[str]) -> int:
-    parser = _parser()
+    parser = make_parser()
     options, unknown = parser.parse_known_args(arguments)
     if options.help:
         _print(parser.format_help())
@@ -173,6 +156,23 @@ def _benchmark(options: argparse.Namespace) -> int:
     from satellite.diagnostics import benchmark
 
     return benchmark.run(config, as_json=options.json)
+
+
+def _test_mic(options: argparse.Namespace) -> int:
+    try:
+        config = _loader(options)()
+        from satellite.diagnostics import mic
+
+        named = [text for _, key, text in options.settings if key == "microphone.device"]
+        device = named[-1] if named else None
+        wish = mic.Wish(device, options.file, options.seconds, json=options.json, report=options.report)
+        return mic.run(config, wish)
+    except ConfigError:
+        raise
+    except SatelliteError as error:
+        # 1 says that the microphone is not well.
+        _complain(str(error))
+        return EXIT_MISTAKES
 
 
 def _fetch_models(options: argparse.Namespace) -> int:
@@ -247,6 +247,7 @@ def _version(_options: argparse.Namespace) -> int:
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "demo": _demo,
     "list_devices": _list_devices,
+    "test_mic": _test_mic,
     "test_speaker": _test_speaker,
     "benchmark": _benchmark,
     "fetch_models": _fetch_models,
@@ -259,9 +260,11 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 # Options that only some verbs take.
 _EXTRAS = {
-    "json": ("list_devices", "test_speaker", "benchmark", "status", "set"),
+    "json": ("list_devices", "test_mic", "test_speaker", "benchmark", "status", "set"),
     "output": ("demo",),
-    "seconds": ("test_speaker",),
+    "file": ("test_mic",),
+    "report": ("test_mic",),
+    "seconds": ("test_mic", "test_speaker"),
 }
 
 
@@ -287,98 +290,3 @@ def _checked(options: argparse.Namespace) -> Loaded:
     if mistakes:
         raise ConfigError(mistakes)
     return loaded
-
-
-# --- options ----------------------------------------------------------------------------------------------------------
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line instead of printing its usage first."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError([f"{message.removeprefix('argument ')}; see satellite --help"])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="satellite",
-        usage="satellite [option...]",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=28, width=_width()),
-        allow_abbrev=False,
-        add_help=False,
-    )
-    _add_settings(parser)
-    _add_verbs(parser)
-    _add_extras(parser)
-    return parser
-
-
-def _width() -> int:
-    return max(60, min(118, shutil.get_terminal_size().columns))
-
-
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    running = parser.add_argument_group("Running")
-    running.add_argument("--config", metavar="FILE", help="read this file, not the user's or the system's")
-    for flag, key, metavar, text in (
-        ("--name", "satellite.name", "NAME", "in Home Assistant (default: the host's name)"),
-        ("--area", "satellite.area", "AREA", "the room it is in"),
-        ("--mic", "microphone.device", "DEVICE", "microphone; a part of its name will do"),
-        ("--speaker", "speaker.device", "DEVICE", "speaker, likewise; or none"),
-        ("--volume", "speaker.volume", "PERCENT", "of the speaker, 0 to 100"),
-        ("--wake-word", "wake_word", "NAME", "listen for this model or file of your own; repeatable"),
-        ("--host", "server.host", "ADDRESS", "listen on this address only"),
-        ("--port", "server.port", "PORT", "listen on this port (default: 10700)"),
-        ("--log-level", "log.level", "LEVEL", "debug, info, warning or error (default: info)"),
-        ("--log-format", "log.format", "FORMAT", "text, or json: one object for each line (default: text)"),
-    ):
-        convert = partial(_setting, flag, key)
-        running.add_argument(
-            flag, dest="settings", action="append", type=convert, metavar=metavar, help=text, default=[]
-        )
-    for flag, key, value, text in (
-        ("--debug", "log.level", "debug", "the same as --log-level debug"),
-        ("--no-discovery", "discovery.enabled", "false", "do not announce this device on the network"),
-    ):
-        given = _setting(flag, key, value)
-        running.add_argument(flag, dest="settings", action="append_const", const=given, help=text)
-
-
-def _setting(flag: str, key: str, text: str) -> tuple[str, str, str]:
-    """A config.sources.TextSetting to be, without importing it."""
-    return flag, key, text
-
-
-def _add_verbs(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_argument_group("Instead of running")
-    verbs.add_argument("--demo", action="store_true", help="show a whole turn; with --mic: a parrot to talk to")
-    verbs.add_argument("--list-devices", action="store_true", help="show the microphones and speakers")
-    verbs.add_argument("--test-speaker", action="store_true", help="play a sweep and a voice, and hear how they sound")
-    verbs.add_argument("--benchmark", action="store_true", help="measure how much of this machine listening takes")
-    verbs.add_argument("--fetch-models", nargs="*", metavar="NAME", help="download the models: these, or all")
-    verbs.add_argument("--check-config", action="store_true", help="show all settings, or all mistakes")
-    verbs.add_argument(
-        "--example-config", nargs="?", const="-", metavar="FILE", help="write a file with every setting explained"
-    )
-    verbs.add_argument("--status", action="store_true", help="ask the running satellite how it is")
-    verbs.add_argument(
-        "--set",
-        nargs="+",
-        metavar="KEY=VALUE",
-        help="change it: volume=0..100, mute=on|off, threshold.NAME=0.01..1",
-    )
-    verbs.add_argument("--version", action="store_true", help="show the version")
-    verbs.add_argument("-h", "--help", action="store_true", help="show this page")
-
-
-def _add_extras(parser: argparse.ArgumentParser) -> None:
-    extras = parser.add_argument_group("With some of these")
-    extras.add_argument(
-        "--json",
-        action="store_true",
-        help="--list-devices, --test-speaker, --benchmark, --status, --set: answer in JSON",
-    )
-    extras.add_argument("--seconds", type=float, metavar="N", help="--test-speaker: length of the sweep, 0.5 to 20")
-    extras.add_argument("--output", metavar="FILE", help="--demo: play into this WAV file")

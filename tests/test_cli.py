@@ -68,7 +68,7 @@ def test_help_loads_nothing_heavy() -> None:
     heavy = {"numpy", "onnxruntime", "wyoming", "zeroconf", "alsaaudio", "soxr", "asyncio", "tomllib", "difflib"}
     assert not loaded & heavy
     ours = {name for name in loaded if name.startswith("satellite")}
-    assert ours == {"satellite", "satellite.cli", "satellite.core", "satellite.core.errors"}
+    assert ours == {"satellite", "satellite.cli", "satellite.core", "satellite.core.errors", "satellite.options"}
 
 
 def test_help_is_pleasant_to_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
