@@ -122,7 +122,8 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
         (["--status", "--output", "x.wav"], "--output goes with --demo only"),
         (
             ["--set", "volume"],
-            '--set: "volume" is not KEY=VALUE; what can be set: volume=0..100, mute=on|off, trust=anew, threshold.NAME=0.01..1',
+            '--set: "volume" is not KEY=VALUE; what can be set: volume=0..100, mute=on|off, trust=anew, '
+            "threshold.NAME=0.01..1",
         ),
         (["--port", "ten", "--status"], '--port: server.port = "ten": must be a whole number from 0 to 65535'),
         (
