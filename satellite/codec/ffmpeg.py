@@ -22,8 +22,10 @@ from satellite.core.encoding import Encoding, decode
 from satellite.core.errors import AudioFormatError
 
 _CONTAINERS = {Kind.AAC: "aac", Kind.FLAC: "flac", Kind.OGG: "ogg", Kind.WEBM: "matroska", Kind.MP4: "mov"}
-_DECODERS = {"aac", "alac", "flac", "mp3", "mp3float", "opus", "pcm_s16le", "speex", "vorbis"}
 _MPEG_LAYERS = {1: "mp1float", 2: "mp2float", 3: "mp3float"}
+_DECODERS = {"aac", "alac", "flac", "mp3", "opus", "pcm_s16le", "speex", "vorbis", *_MPEG_LAYERS.values()}
+# PyAV counts a frame's planes up to an empty one, which from the eighth on is not there: it would read beyond the frame.
+_TOO_MANY_PLANES = 8
 _ENCODINGS = {"|u1": Encoding.U8, "<i4": Encoding.S32}
 # So that it gives the first sound as early as it can. `nobuffer` is not among them: it loses what was probed.
 _OPTIONS = {"probesize": "32", "analyzeduration": "0", "codec_whitelist": ",".join(sorted(_DECODERS))}
@@ -100,9 +102,10 @@ def _context(layer: int) -> av.CodecContext:
 class _Decoder:
     """Packets to samples; counts what is damaged."""
 
-    def __init__(self, context: av.CodecContext) -> None:
-        if context.codec.name not in {*_DECODERS, *_MPEG_LAYERS.values()}:
-            raise AudioFormatError(f"its sound is of a kind that is not decoded: {context.codec.name}")
+    def __init__(self, context: av.CodecContext | None) -> None:
+        name = context.codec.name if context else "unknown"
+        if context is None or name not in _DECODERS:
+            raise AudioFormatError(f"its sound is of a kind that is not decoded: {name}")
         context.thread_count = 1
         self._context = context
         self._damaged = 0
@@ -117,11 +120,14 @@ class _Decoder:
             return
         self._damaged = 0
         for frame in frames:
-            yield _samples(frame), frame.sample_rate
+            if frame.samples:
+                yield _samples(frame), frame.sample_rate
 
 
 def _samples(frame: av.AudioFrame) -> Int16:
     """Int16, shape (n, channels), of a frame in any of FFmpeg's layouts."""
+    if frame.format.is_planar and frame.layout.nb_channels >= _TOO_MANY_PLANES:
+        frame = av.AudioResampler("s16", frame.layout, frame.sample_rate).resample(frame)[0]
     values: Any = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(frame.samples, -1)
     if values.dtype.kind == "f":
@@ -138,5 +144,6 @@ def _refuse(url: str, _flags: int, _options: object) -> object:
 def _mapped(kind: Kind) -> Iterator[None]:
     try:
         yield
-    except av.error.FFmpegError as error:
-        raise AudioFormatError(f"it is damaged, or it is not {kind.value}: {error.strerror}") from None
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AudioFormatError(f"it is damaged, or it is not {kind.value}: {reason}") from None
