@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -21,7 +23,11 @@ from satellite.control.client import request
 DATA = Path(__file__).parent.parent / "data"
 RATE_HZ = 16_000
 # From the start of the process to the first frame; generous, because two cores run other tests.
-START_S = 20.0
+START_S = 30.0
+PATIENCE_S = 20.0
+ASK_AGAIN_S = 0.02
+# Below those that the kernel gives to connections: no client takes one while the satellite is being restarted.
+PORTS = range(20_000, 32_000)
 
 
 class Box:
@@ -30,7 +36,8 @@ class Box:
     Args:
         folder: where its configuration and state are; made anew for each test.
         cards: its sound cards.
-        settings: lines of the configuration's tables, by table: {"command": 'end_of_speech = "server"'}.
+        settings: lines of the configuration's tables, by table: {"command": 'end_of_speech = "server"'}. They go
+            before the lines of the same names that every box has.
     """
 
     def __init__(self, folder: Path, cards: VirtualCards, settings: dict[str, str] | None = None) -> None:
@@ -69,6 +76,13 @@ class Box:
 
     async def start(self, hears: bool = True) -> None:
         """Start it, and wait until it serves and hears."""
+        await self.launch()
+        await self.says("is listening on port", START_S)
+        if hears:
+            await self.says("microphone: ", START_S)
+
+    async def launch(self) -> None:
+        """Start it, and wait for nothing."""
         self.log.clear()
         environment = {**os.environ, **self.cards.env(), "XDG_RUNTIME_DIR": str(self.folder), "PYTHONUNBUFFERED": "1"}
         self._process = await asyncio.create_subprocess_exec(
@@ -82,9 +96,6 @@ class Box:
             stdout=asyncio.subprocess.DEVNULL,
         )
         self._reader = asyncio.create_task(self._read_log())
-        await self.says("is listening on port", START_S)
-        if hears:
-            await self.says("microphone: ", START_S)
 
     async def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
         """Ask it to end: its exit code, and how many seconds it took."""
@@ -92,7 +103,7 @@ class Box:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         self._process.send_signal(number)
-        code = await asyncio.wait_for(self._process.wait(), 10)
+        code = await asyncio.wait_for(self._process.wait(), PATIENCE_S)
         return code, loop.time() - began_s
 
     def signal(self, number: int) -> None:
@@ -100,23 +111,29 @@ class Box:
         assert self._process
         self._process.send_signal(number)
 
-    async def says(self, text: str, within_s: float = 10.0, count: int = 1) -> None:
+    async def says(self, text: str, within_s: float = PATIENCE_S, count: int = 1) -> None:
         """Wait for the `count`-th line with this text in the log."""
         await self._until(lambda: sum(text in line for line in self.log) >= count, f"{text!r} in the log", within_s)
 
     async def status(self) -> dict[str, Any]:
         """As --status --json shows it."""
-        return dict(await asyncio.to_thread(request, self.folder / "satellite.sock", "status"))
+        return dict(await asyncio.to_thread(request, self.folder / "satellite.sock", "status", timeout_s=PATIENCE_S))
 
     async def set(self, **settings: str) -> dict[str, Any]:
         """As --set."""
-        return dict(await asyncio.to_thread(request, self.folder / "satellite.sock", "set", settings))
+        return dict(await asyncio.to_thread(request, self.folder / "satellite.sock", "set", settings, PATIENCE_S))
 
-    async def in_state(self, state: str, within_s: float = 10.0) -> None:
+    async def in_state(self, state: str, within_s: float = PATIENCE_S) -> None:
         """Wait until the conversation is in this phase."""
+        await self.reports(lambda status: status["state"] == state, within_s)
+
+    async def reports(self, fact: Callable[[dict[str, Any]], object], within_s: float = PATIENCE_S) -> dict[str, Any]:
+        """Wait until `fact` is true of the status, which is asked for again and again; returns it."""
         deadline_s = asyncio.get_running_loop().time() + within_s
-        while (now := (await self.status())["state"]) != state:
-            assert asyncio.get_running_loop().time() < deadline_s, f"{now}, not {state}; log: {self.log[-10:]}"
+        while not fact(status := await self.status()):
+            assert asyncio.get_running_loop().time() < deadline_s, f"status: {status}; log: {self.log[-10:]}"
+            await asyncio.sleep(ASK_AGAIN_S)
+        return status
 
     async def _until(self, fact: Callable[[], bool], what: str, within_s: float) -> None:
         try:
@@ -160,9 +177,13 @@ def tone(seconds: float, rate_hz: int = 22_050, hz: float = 440.0) -> bytes:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    # Not from `random`, whose seed the tests of another run on this machine may share.
+    for _ in PORTS:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def _config(folder: Path, port: int, settings: dict[str, str]) -> str:
@@ -176,5 +197,7 @@ def _config(folder: Path, port: int, settings: dict[str, str]) -> str:
         "log": 'level = "debug"',
     }
     for table, lines in settings.items():
-        tables[table] = "\n".join(filter(None, (tables.get(table, ""), lines)))
+        given = {line.split("=")[0] for line in lines.splitlines()}
+        usual = [line for line in tables.get(table, "").splitlines() if line.split("=")[0] not in given]
+        tables[table] = "\n".join([*usual, lines])
     return "".join(f"[{table}]\n{lines}\n\n" for table, lines in tables.items())

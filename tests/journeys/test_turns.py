@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from fakes_ha import FakeHomeAssistant
 from journeys.box import clip, quiet, tone
-from journeys.conftest import Home
+from journeys.conftest import HABITS, Home
 
 LEAD_IN_SAMPLES = round(0.8 * 16_000)
 
@@ -41,7 +41,7 @@ def test_a_command_arrives_whole_and_the_answer_is_heard(home: RunHome) -> None:
     async def story(home: Home) -> None:
         spoken = np.concatenate([clip("hey_jarvis"), clip("kitchen_light"), quiet(1.5, seed=2)])
         home.say(spoken)
-        await home.ha.wait_for("played", within_s=15)
+        await home.ha.wait_for("played")
         kinds = [event.type for event in home.ha.received if event.type not in {"pong", "ping", "info"}]
         assert list(dict.fromkeys(kinds)) == ["detection", "run-pipeline", "audio-chunk", "audio-stop", "played"]
         streamed = np.frombuffer(bytes(home.ha.run.pcm), "<i2")[LEAD_IN_SAMPLES:]
@@ -73,7 +73,7 @@ def test_ten_turns_in_a_row(home: RunHome) -> None:
     async def story(home: Home) -> None:
         for turn in range(1, 11):
             home.say_command()
-            await home.ha.wait_for("played", turn, within_s=15)
+            await home.ha.wait_for("played", turn)
             home.say(quiet(2.0))
         assert [run.ended for run in home.ha.runs] == ["audio-stop"] * 10
         status = await home.box.status()
@@ -88,7 +88,7 @@ def test_ten_turns_in_a_row(home: RunHome) -> None:
 def test_the_card_may_be_a_stereo_one_at_44_1_khz(home: RunHome) -> None:
     async def story(home: Home) -> None:
         home.cards.say(np.concatenate([clip("hey_jarvis"), clip("kitchen_light"), quiet(1.5)]), 16_000)
-        await home.ha.wait_for("played", within_s=15)
+        await home.ha.wait_for("played")
         assert home.ha.run.seconds > len(clip("kitchen_light")) / 16_000
 
     home(
@@ -104,7 +104,7 @@ def test_the_card_may_be_a_stereo_one_at_44_1_khz(home: RunHome) -> None:
 def test_home_assistant_may_find_the_end_of_speech(home: RunHome) -> None:
     async def story(home: Home) -> None:
         home.say_command()
-        await home.ha.wait_for("played", within_s=15)
+        await home.ha.wait_for("played")
         assert home.ha.run.ended == "transcript"
 
     async def decide(ha: FakeHomeAssistant) -> None:
@@ -148,7 +148,7 @@ def test_barge_in_stops_the_answer_and_listens(home: RunHome) -> None:
         await home.ha.running(2)
         kinds = [event.type for event in home.ha.received]
         assert kinds.index("played") < len(kinds) - 1 - kinds[::-1].index("detection")
-        await home.ha.wait_for("played", 2, within_s=15)
+        await home.ha.wait_for("played", 2)
         heard = home.cards.heard()
         loud = np.abs(heard.astype(int)) > 2_000
         assert loud.sum() < 0.5 * 20 * 48_000, "the answer was cut"
@@ -157,14 +157,14 @@ def test_barge_in_stops_the_answer_and_listens(home: RunHome) -> None:
 
 
 def test_the_first_sound_reaches_home_assistant_at_once(home: RunHome) -> None:
-    """The lead-in is there with run-pipeline, not after the command."""
+    """The lead-in comes in one piece, before the run is accepted, and not at the pace of the microphone."""
 
     async def story(home: Home) -> None:
         home.say_wake_word(quiet(3.0))
-        await home.ha.running()
-        await home.ha.heard(0.8, within_s=1.0)
+        first = await home.ha.wait_for("audio-chunk")
+        assert len(first.payload) == 2 * LEAD_IN_SAMPLES
 
-    home(story, on_stream=only_listen)
+    home(story, habits=replace(HABITS, transcribes=False))
 
 
 @pytest.mark.parametrize("state", ["idle", "streaming", "transcribing", "answering", "muted", "alone"])
@@ -197,17 +197,6 @@ def test_stop_in_every_state(home: RunHome, state: str) -> None:
 def test_ctrl_c_is_a_stop_too(home: RunHome) -> None:
     async def story(home: Home) -> None:
         code, took_s = await home.box.stop(2)
-        assert (code, took_s < 2.0) == (0, True), took_s
-
-    home(story)
-
-
-def test_a_stop_while_models_load_is_clean(home: RunHome) -> None:
-    async def story(home: Home) -> None:
-        await home.box.stop()
-        await asyncio.sleep(0)
-        await home.box.start(hears=False)
-        code, took_s = await home.box.stop()
         assert (code, took_s < 2.0) == (0, True), took_s
 
     home(story)
