@@ -87,18 +87,18 @@ class Discovery:
     """Announces the service for as long as there is a network, follows address changes, never fails the program.
 
     Args:
-        addresses: our own addresses now.
+        addresses: our own addresses to announce now; None: as this machine has them.
     """
 
     def __init__(
         self,
         service: Service,
         *,
-        addresses: Callable[[], Sequence[OwnAddress]] = lambda: announced(own_addresses()),
+        addresses: Callable[[], Sequence[OwnAddress]] | None = None,
         timing: Timing = Timing(),
     ) -> None:
         self._service = service
-        self._look = addresses
+        self._look = addresses or (lambda: announced(own_addresses(), service.host))
         self._timing = timing
         self._task: asyncio.Task[None] | None = None
         self._zeroconf: AsyncZeroconf | None = None

@@ -90,8 +90,15 @@ def own_networks() -> frozenset[Network]:
     return frozenset(own.network for own in own_addresses() if own.network.prefixlen)
 
 
-def announced(addresses: Iterable[OwnAddress]) -> tuple[OwnAddress, ...]:
-    """Those that another machine can use, IPv4 first; passing and link-local ones only when there is nothing else."""
+def announced(addresses: Iterable[OwnAddress], host: str = "") -> tuple[OwnAddress, ...]:
+    """Those that another machine can use, IPv4 first; passing and link-local ones only when there is nothing else.
+
+    Args:
+        host: where the server listens. One on loopback alone is for this machine, and announced there.
+    """
+    addresses = tuple(addresses)
+    if here := [own for own in addresses if own.address.is_loopback and str(own.address) == host]:
+        return tuple(here)
     outer = [own for own in addresses if own.up and not own.interface.startswith(INNER_INTERFACES)]
     usable = [own for own in outer if not own.address.is_loopback]
     lasting = [own for own in usable if own.lasting] or usable

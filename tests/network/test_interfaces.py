@@ -36,6 +36,12 @@ def test_link_local_addresses_are_announced_only_when_there_is_nothing_else() ->
     assert shown(own("fe80::1"), own("169.254.3.4")) == ["169.254.3.4", "fe80::1"]
 
 
+def test_a_server_on_loopback_alone_is_announced_there() -> None:
+    here = next(each for each in own_addresses() if each.address == ipaddress.ip_address("127.0.0.1"))
+    assert announced([here], "127.0.0.1") == (here,)
+    assert announced([here], "0.0.0.0") == ()
+
+
 def test_bridges_to_own_containers_and_dead_links_are_not_announced() -> None:
     assert shown(own("172.17.0.1", "docker0"), own("10.0.0.1", "virbr0"), own("192.168.1.5", up=False)) == []
 
