@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from satellite.codec.frames import AudioFrame
+    from satellite.codec.stream import AudioStreamDecoder
     from satellite.core import errors
     from satellite.core.errors import DeviceError, SatelliteError
     from satellite.library.async_microphone import AsyncMicrophone
     from satellite.library.async_speaker import AsyncSpeaker
     from satellite.library.chunks import Chunk
     from satellite.library.devices import DeviceInfo, OutputDeviceInfo, input_devices, output_devices
+    from satellite.library.file import Analysis, File
     from satellite.library.microphone import Microphone
     from satellite.library.recording import async_record_to_file, record_to_file
     from satellite.library.speaker import Speaker
@@ -21,27 +24,38 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_LIBRARY = "satellite.library"
 _PLACES = {
-    "AsyncMicrophone": "async_microphone",
-    "AsyncSpeaker": "async_speaker",
-    "Chunk": "chunks",
-    "DeviceInfo": "devices",
-    "Microphone": "microphone",
-    "OutputDeviceInfo": "devices",
-    "Speaker": "speaker",
-    "VersionInfo": "versions",
-    "async_record_to_file": "recording",
-    "input_devices": "devices",
-    "output_devices": "devices",
-    "record_to_file": "recording",
-    "version": "versions",
+    "Analysis": f"{_LIBRARY}.file",
+    "AsyncMicrophone": f"{_LIBRARY}.async_microphone",
+    "AsyncSpeaker": f"{_LIBRARY}.async_speaker",
+    "AudioFrame": "satellite.codec.frames",
+    "AudioStreamDecoder": "satellite.codec.stream",
+    "Chunk": f"{_LIBRARY}.chunks",
+    "DeviceError": "satellite.core.errors",
+    "DeviceInfo": f"{_LIBRARY}.devices",
+    "File": f"{_LIBRARY}.file",
+    "Microphone": f"{_LIBRARY}.microphone",
+    "OutputDeviceInfo": f"{_LIBRARY}.devices",
+    "SatelliteError": "satellite.core.errors",
+    "Speaker": f"{_LIBRARY}.speaker",
+    "VersionInfo": f"{_LIBRARY}.versions",
+    "async_record_to_file": f"{_LIBRARY}.recording",
+    "input_devices": f"{_LIBRARY}.devices",
+    "output_devices": f"{_LIBRARY}.devices",
+    "record_to_file": f"{_LIBRARY}.recording",
+    "version": f"{_LIBRARY}.versions",
 }
 __all__ = [
+    "Analysis",
     "AsyncMicrophone",
     "AsyncSpeaker",
+    "AudioFrame",
+    "AudioStreamDecoder",
     "Chunk",
     "DeviceError",
     "DeviceInfo",
+    "File",
     "Microphone",
     "OutputDeviceInfo",
     "SatelliteError",
@@ -62,12 +76,10 @@ def __getattr__(name: str) -> object:
 
     if name == "errors":
         return import_module("satellite.core.errors")
-    if name in ("DeviceError", "SatelliteError"):
-        return getattr(import_module("satellite.core.errors"), name)
     if name not in _PLACES:
         raise AttributeError(f"module 'satellite' has no attribute {name!r}")
     try:
-        return getattr(import_module(f"satellite.library.{_PLACES[name]}"), name)
+        return getattr(import_module(_PLACES[name]), name)
     except ModuleNotFoundError as error:
         raise ImportError(f"{error.name} is not installed. Install with: pip install satellite") from error
 

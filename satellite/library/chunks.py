@@ -63,33 +63,38 @@ class Chunker:
         self._ready = np.zeros((0, settings.channels), np.int16)
         self._score = 0.0
         self._sequence = 0
+        self._frames = 0
         self._time_s = 0.0
 
-    def feed(self, pcm: bytes, now_s: float) -> list[Heard]:
-        """The chunks that are complete with these bytes, which came at `now_s`."""
+    def feed(self, pcm: bytes, now_s: float | None = None) -> list[Heard]:
+        """The chunks that are complete with these bytes, which came at `now_s`; None: when the sound itself says."""
         return self._cut(self._converter.process(pcm), now_s)
 
-    def flush(self, now_s: float) -> list[Heard]:
+    def flush(self, now_s: float | None = None) -> list[Heard]:
         """The rest: the last chunk may be shorter."""
         heard = self._cut(self._converter.flush(), now_s)
         if len(self._ready):
-            heard.append(self._heard(self._ready, now_s))
+            heard.append(self._heard(self._ready, 0, now_s))
             self._ready = self._ready[:0]
         return heard
 
-    def _cut(self, fresh: Int16, now_s: float) -> list[Heard]:
+    def _cut(self, fresh: Int16, now_s: float | None) -> list[Heard]:
         ready = np.concatenate((self._ready, fresh)) if len(self._ready) else fresh
         size, heard = self._settings.frames_per_buffer, []
         while len(ready) >= size:
             block, ready = ready[:size], ready[size:]
-            heard.append(self._heard(block, now_s - len(ready) / self._settings.sample_rate))
+            heard.append(self._heard(block, len(ready), now_s))
         self._ready = ready
         return heard
 
-    def _heard(self, block: Int16, at_s: float) -> Heard:
+    def _heard(self, block: Int16, newer: int, now_s: float | None) -> Heard:
+        """The next chunk; `newer` frames came after it up to now."""
         for scored in self._detector.process(block) if self._detector else ():
             self._score = scored.score
             self._holdoff.process(scored)
+        self._frames += len(block)
+        rate_hz = self._settings.sample_rate
+        at_s = self._frames / rate_hz if now_s is None else now_s - newer / rate_hz
         # What came late may be followed at once by what came in time.
         self._time_s = max(self._time_s, at_s)
         lasts_s = self._holdoff.lasts_s

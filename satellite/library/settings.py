@@ -31,14 +31,13 @@ _QUEUE_BYTES = 16 * 1024 * 1024
 THRESHOLDS = {"silero": 0.5, "energy": 0.01}
 
 
-class InputOptions(TypedDict, total=False):
-    """The keyword arguments of Microphone, for those that pass them on."""
+class FileOptions(TypedDict, total=False):
+    """The keyword arguments of File."""
 
     sample_rate: int
     channels: int
     frames_per_buffer: int
     dtype: SampleType
-    device: int | str | None
     vad: VadMode
     vad_threshold: float | None
     vad_holdoff_ms: float
@@ -47,6 +46,12 @@ class InputOptions(TypedDict, total=False):
     channel: int | None
     highpass_hz: float | None
     gain_db: float
+
+
+class InputOptions(FileOptions, total=False):
+    """The keyword arguments of Microphone, for those that pass them on."""
+
+    device: int | str | None
     queue_chunks: int | None
 
 

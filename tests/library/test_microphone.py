@@ -376,4 +376,4 @@ def test_its_arguments_its_settings_and_the_options_are_the_same() -> None:
     arguments = list(inspect.signature(Microphone).parameters.values())
     assert [argument.name for argument in arguments] == [field.name for field in fields(InputSettings)]
     assert [argument.default for argument in arguments] == [field.default for field in fields(InputSettings)]
-    assert [argument.name for argument in arguments] == list(InputOptions.__annotations__)
+    assert {argument.name for argument in arguments} == set(InputOptions.__annotations__)

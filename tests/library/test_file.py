@@ -1,0 +1,166 @@
+"""A recording in place of a microphone."""
+
+from __future__ import annotations
+
+import wave
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from signals import noise, tone
+from speech import CLIPS, clip, model, recording, recordings
+
+from satellite.codec.wav import write_wav
+from satellite.core.audio import RATE_HZ, AudioFormat, Int16
+from satellite.core.errors import AudioFormatError, ChannelsOutOfRange, SamplesUnfit, VadUnknown
+from satellite.library.chunks import Chunk
+from satellite.library.file import File, Segment
+from satellite.library.microphone import Microphone
+
+SOUND = (np.arange(16_000) % 7_919 + 1).astype(np.int16)
+
+
+def spoken() -> Int16:
+    """Silence, a command, a second of silence, another, silence."""
+    gap = noise(1, -70)
+    return np.concatenate([gap, clip("kitchen_light"), gap, clip("timer"), gap])
+
+
+def data(chunk: Chunk) -> np.ndarray:
+    assert isinstance(chunk.data, np.ndarray)
+    return chunk.data
+
+
+def test_its_chunks_are_those_of_a_microphone_that_hears_it(tmp_path: Path) -> None:
+    model("silero_vad")
+    path = tmp_path / "said.wav"
+    write_wav(path, spoken()[:24_000].tobytes(), AudioFormat(RATE_HZ, 1, 2))
+    chunks = list(File(path, vad="silero", highpass_hz=80, gain_db=3).iter_with_metadata())
+    with Microphone(device=f"wav:{path}", vad="silero", highpass_hz=80, gain_db=3) as mic:
+        heard = list(mic.iter_with_metadata())
+    for ours, theirs in zip(chunks, heard, strict=True):
+        assert (ours.data, ours.sequence) == (theirs.data, theirs.sequence)
+        assert (ours.is_speaking, ours.vad_score) == (theirs.is_speaking, theirs.vad_score)
+
+
+def test_it_holds_every_sample_and_time_is_the_recordings(tmp_path: Path) -> None:
+    path = tmp_path / "said.wav"
+    write_wav(path, SOUND.tobytes(), AudioFormat(RATE_HZ, 1, 2))
+    chunks = list(File(path, frames_per_buffer=3_000, as_ndarray=True).iter_with_metadata())
+    assert np.array_equal(np.concatenate([data(chunk) for chunk in chunks]), SOUND)
+    assert [chunk.timestamp for chunk in chunks] == [3 / 16, 6 / 16, 9 / 16, 12 / 16, 15 / 16, 1.0]
+
+
+@pytest.mark.parametrize(("bits", "channels", "rate_hz"), [(8, 1, 8_000), (24, 2, 48_000), (16, 2, 44_100)])
+def test_any_wav_comes_out_as_asked_for(tmp_path: Path, bits: int, channels: int, rate_hz: int) -> None:
+    path = tmp_path / "said.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, bits // 8, rate_hz, 0, "NONE", ""))
+        file.writeframes(bytes([128 if bits == 8 else 0]) * (rate_hz // 2 * channels * bits // 8))
+    chunks = list(File(path, sample_rate=22_050, channels=2, dtype="float32", as_ndarray=True))
+    sound = np.concatenate([np.asarray(chunk) for chunk in chunks])
+    assert sound.dtype == np.float32
+    assert sound.shape[1] == 2
+    assert abs(len(sound) - 11_025) <= 1
+    assert not sound.any()
+
+
+def test_other_formats_are_read_with_the_extra(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    soundfile = pytest.importorskip("soundfile")
+    path = tmp_path / "said.flac"
+    soundfile.write(path, SOUND, RATE_HZ)
+    sound = np.frombuffer(b"".join(map(bytes, File(path))), "<i2")
+    assert np.array_equal(sound, SOUND)
+
+
+def test_samples_in_memory_are_a_file_too() -> None:
+    chunks = File.buffer(SOUND, RATE_HZ, frames_per_buffer=4_000, as_ndarray=True)
+    assert np.array_equal(np.concatenate([np.asarray(chunk) for chunk in chunks]), SOUND)
+    floats = np.array([0.5, np.nan, -np.inf, 2.0, -0.5] * 20, np.float64)
+    heard = np.asarray(File.buffer(floats, RATE_HZ, as_ndarray=True).read())
+    assert heard[:5].tolist() == [16_384, 0, 0, 32_767, -16_384]
+    both = np.stack([SOUND, -SOUND], axis=1)
+    assert np.array_equal(np.asarray(File.buffer(both, RATE_HZ, channel=1, as_ndarray=True).read()), -SOUND[:1_600])
+    for wrong in (np.zeros((2, 2, 2), np.int16), np.zeros(4, np.int64)):
+        with pytest.raises(SamplesUnfit):
+            File.buffer(wrong, RATE_HZ)
+    with pytest.raises(AudioFormatError):
+        File.buffer(SOUND, 0)
+
+
+def test_the_hold_off_counts_the_recordings_time() -> None:
+    loud = np.full(1_600, 3_277, np.int16)
+    file = File.buffer(np.concatenate([loud, np.zeros(8_000, np.int16)]), RATE_HZ, vad="energy")
+    seen = [(chunk.is_speaking, file.is_speaking) for chunk in file.iter_with_metadata()]
+    assert seen == [(True, True)] * 4 + [(False, False)] * 2
+
+
+def test_high_pass_and_gain_are_heard_and_speech_detection_hears_the_sound_before() -> None:
+    hum = tone(20, 2, -30) + np.int16(1_000)
+    plain = File.buffer(hum, RATE_HZ, vad="energy", as_ndarray=True)
+    cleaned = File.buffer(hum, RATE_HZ, vad="energy", as_ndarray=True, highpass_hz=100, gain_db=20)
+    before, after = list(plain.iter_with_metadata()), list(cleaned.iter_with_metadata())
+    assert [chunk.vad_score for chunk in before] == [chunk.vad_score for chunk in after]
+    assert np.abs(data(before[-1])).max() > 1_900
+    assert np.abs(data(after[-1])).max() < 600
+
+
+def test_analysis_finds_where_somebody_speaks() -> None:
+    model("silero_vad")
+    found = File.buffer(spoken(), RATE_HZ, vad="silero").analyze()
+    first = 1.0, 1.0 + len(clip("kitchen_light")) / RATE_HZ
+    second = first[1] + 1.0, first[1] + 1.0 + len(clip("timer")) / RATE_HZ
+    assert len(found.segments) == 2
+    for segment, (start_s, end_s) in zip(found.segments, (first, second), strict=True):
+        assert segment.start_s == pytest.approx(start_s, abs=0.15)
+        assert segment.end_s == pytest.approx(end_s, abs=0.25)
+    assert len(found.windows) == len(spoken()) // 512
+    assert found.windows[0].start_s == 0.0
+    assert all(earlier.end_s == later.start_s for earlier, later in pairwise(found.windows))
+    assert all(0 <= window.score <= 1 for window in found.windows)
+
+
+def test_analysis_by_energy_needs_no_model_and_merges_pauses_within_the_hold_off() -> None:
+    loud, pause = np.full(1_536, 3_277, np.int16), np.zeros(1_536, np.int16)
+    sound = np.concatenate([pause, loud, pause, loud, pause, pause, pause, pause, loud])
+    found = File.buffer(sound, RATE_HZ, vad="energy").analyze()
+    assert found.segments == (Segment(0.096, 0.384), Segment(0.768, 0.864))
+
+
+def test_analysis_needs_a_detector_and_leaves_reading_alone() -> None:
+    with pytest.raises(VadUnknown, match=r"analyze\(\) needs"):
+        File.buffer(SOUND, RATE_HZ).analyze()
+    file = File.buffer(SOUND, RATE_HZ, vad="energy", as_ndarray=True)
+    file.read()
+    first, second = file.analyze(), file.analyze()
+    assert first == second
+    assert np.array_equal(np.asarray(file.read()), SOUND[1_600:3_200])
+
+
+def test_real_speech_is_found() -> None:
+    model("silero_vad")
+    for path in [path for path in recordings("speech") if path.stem.startswith("jfk")]:
+        found = File.buffer(recording(path), RATE_HZ, vad="silero").analyze()
+        assert sum(segment.end_s - segment.start_s for segment in found.segments) > 2
+
+
+def test_closed_it_begins_anew() -> None:
+    with File(CLIPS / "stop.wav") as file:
+        first = file.read()
+        assert file.read() != first
+    assert file.read() == first
+    assert repr(file).startswith("File(")
+
+
+def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        File(tmp_path / "nothing.wav").read()
+    (tmp_path / "text.wav").write_text("this is no sound " * 100)
+    with pytest.raises(AudioFormatError):
+        File(tmp_path / "text.wav").read()
+    with pytest.raises(AudioFormatError, match="no channel 3"):
+        File(CLIPS / "stop.wav", channel=3).read()
+    with pytest.raises(ChannelsOutOfRange):
+        File(CLIPS / "stop.wav", channels=0)
