@@ -257,8 +257,8 @@ def _noise(levels: Floats, speaking: npt.NDArray[np.bool_], quiet: Span | None) 
         known = levels[begin:end][sounding[begin:end]]
         if len(known) >= _FEWEST_WINDOWS:
             return float(np.median(known))
-    beside = np.convolve(speaking, np.ones(2 * _BESIDE_SPEECH_WINDOWS + 1), "same") > 0.5
-    room = levels[sounding & ~beside]
+    around = np.convolve(speaking, np.ones(2 * _BESIDE_SPEECH_WINDOWS + 1))[_BESIDE_SPEECH_WINDOWS:]
+    room = levels[sounding & (around[: len(levels)] < 0.5)]
     if len(room) >= _FEWEST_WINDOWS:
         return float(np.median(room))
     return float(np.quantile(levels[sounding], 0.1))
