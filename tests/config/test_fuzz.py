@@ -1,0 +1,38 @@
+"""Damaged configuration files: whatever stands there, the outcome is a configuration or a list of mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mutations import mutations
+
+from satellite.config.loading import load
+from satellite.config.writing import example
+from satellite.core.errors import ConfigError
+
+SHORT = b"""
+[satellite]
+name = "Kitchen"
+[microphone]
+device = "USB"
+gain_db = -3.5
+[[wake_word]]
+model = "alexa"
+threshold = 0.6
+[server]
+allow = ["192.168.1.0/24"]
+port = 10700
+"""
+
+
+@pytest.mark.parametrize("count", [1_000, pytest.param(50_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+def test_damaged_files_are_read_or_refused_line_by_line(tmp_path: Path, count: int) -> None:
+    file = tmp_path / "satellite.toml"
+    for data in mutations((SHORT, example().encode()), count, seed=count):
+        file.write_bytes(data)
+        try:
+            load(str(file), {})
+        except ConfigError as wrong:
+            assert wrong.mistakes
+            assert all(mistake.isprintable() for mistake in wrong.mistakes), wrong.mistakes
