@@ -40,12 +40,20 @@ def read(path: Path) -> Int16:
 
 def recordings(kind: str, wake_word: str = "") -> list[Path]:
     """Real recordings of this kind (wake, negative, speech, noise); skips the test when they are not there."""
+    return [RECORDINGS / row["file"] for row in _rows() if row["kind"] == kind and row["wake_word"] in ("", wake_word)]
+
+
+def everything() -> list[Path]:
+    """All real recordings; skips the test when they are not there."""
+    return [RECORDINGS / row["file"] for row in _rows()]
+
+
+def _rows() -> list[dict[str, str]]:
     manifest = RECORDINGS / "manifest.tsv"
     if not manifest.is_file():
         pytest.skip(f"the real recordings are not in {RECORDINGS}")
     with manifest.open(encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    return [RECORDINGS / row["file"] for row in rows if row["kind"] == kind and row["wake_word"] in ("", wake_word)]
+        return list(csv.DictReader(lines, delimiter="\t"))
 
 
 @cache

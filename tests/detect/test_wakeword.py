@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -141,59 +140,7 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         wake_words(WakeModel("gone", tmp_path / "gone.onnx", "gone"))
 
 
-# --- the package as the oracle ----------------------------------------------------------------------------------------
-
-
-def package(names: list[str]) -> object:
-    """The openwakeword package with the same files; skips the test where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        oracle = pytest.importorskip("openwakeword.model", reason="the openwakeword package is not installed")
-        return oracle.Model(
-            wakeword_models=[str(model(name)) for name in names],
-            inference_framework="onnx",
-            melspec_model_path=str(model("melspectrogram")),
-            embedding_model_path=str(model("embedding")),
-        )
-
-
-def furthest(sound: Int16, names: list[str]) -> float:
-    """The largest difference of any score, from the 16th hop of the sound on."""
-    ours = wake_words(*map(word, names)).process(sound)
-    theirs = package(names)
-    expected = [
-        theirs.predict(hop)
-        for hop in np.split(sound[: len(sound) // HOP_SAMPLES * HOP_SAMPLES], len(sound) // HOP_SAMPLES)
-    ]  # type: ignore[attr-defined]
-    assert len(ours) == max(0, len(expected) - WARM_HOPS + 1)
-    differences = [
-        abs(score.by_name[name] - float(given[name]))
-        for score, given in zip(ours, expected[WARM_HOPS - 1 :], strict=True)
-        for name in names
-    ]
-    return max(differences, default=0.0)
-
-
-def test_scores_on_made_speech_are_the_packages() -> None:
-    sound = np.concatenate([noise(1.5, -60), said("hey_jarvis", "alexa"), clip("timer"), noise(0.5, -30), silence(0.5)])
-    assert furthest(sound, NAMES) < 1e-3
-
-
-def test_scores_on_real_wake_words_are_the_packages() -> None:
-    clips = [recording(path) for path in recordings("wake", "alexa")[::8]]
-    assert furthest(np.concatenate(clips), NAMES) < 1e-3
-    for sound in clips[:2]:
-        assert furthest(sound, NAMES) < 1e-3
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1200)
-def test_scores_on_every_real_recording_are_the_packages() -> None:
-    paths = [
-        *(path for name in NAMES for path in recordings("wake", name)),
-        *(path for kind in ("negative", "speech", "noise", "vad") for path in recordings(kind)),
-    ]
-    assert max(furthest(recording(path), ["alexa", "hey_jarvis"]) for path in paths) < 1e-3
+# --- real recordings ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.long
