@@ -15,6 +15,7 @@ from satellite import session
 from satellite.app import build, status
 from satellite.app.cues import Cues
 from satellite.app.loading import in_background
+from satellite.app.recordings import Recordings
 from satellite.app.turns import Turns
 from satellite.app.utterance import Utterance
 from satellite.config import Config
@@ -26,6 +27,7 @@ from satellite.core import messages as msg
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import IllegalEvent, ServerError, StateError
 from satellite.core.inbox import Inbox
+from satellite.core.places import state_directory
 from satellite.device.capture import Capture
 from satellite.device.opening import open_sink, open_source
 from satellite.device.playback import Playback
@@ -68,6 +70,7 @@ class Satellite:
         self.tap = Tap(lambda: self._wanted.muted)
         self.cues = Cues(config.sounds)
         self.turns = Turns()
+        self.recordings = self._make_recordings(config)
         self.server = self._make_server(config)
         self.playback = self._make_playback()
         self.discovery: Discovery | None = None
@@ -122,7 +125,11 @@ class Satellite:
         """Withdraw, hang up, let go of the devices, at once: each may take a second. Safe at any moment of `start`."""
         if self._tick:
             self._tick.cancel()
-        ends: list[Awaitable[None]] = [self.server.close(), asyncio.to_thread(self.playback.stop)]
+        ends: list[Awaitable[None]] = [
+            self.server.close(),
+            self.recordings.close(),
+            asyncio.to_thread(self.playback.stop),
+        ]
         if self.discovery:
             ends.append(self.discovery.close())
         if self.capture:
@@ -166,6 +173,9 @@ class Satellite:
         playback.set_volume(speaker.volume if self.memory.volume is None else self.memory.volume)
         return playback
 
+    def _make_recordings(self, config: Config) -> Recordings:
+        return Recordings(config.recordings, state_directory(config.paths.state))
+
     @property
     def is_playing(self) -> bool:
         """The speaker makes a sound."""
@@ -186,6 +196,8 @@ class Satellite:
         self.cues = Cues(config.sounds)
         if old.speaker != config.speaker:
             self._renew_playback()
+        if old.recordings != config.recordings:
+            await self._renew_recordings(config)
         failure = await self._renew_server(config) if old.server != config.server else None
         self.server.describe_as(build.info(self.config))
         if _found_by(old) != _found_by(self.config):
@@ -216,6 +228,11 @@ class Satellite:
             await self.discovery.close()
         self.discovery = None
         await self._start_discovery()
+
+    async def _renew_recordings(self, config: Config) -> None:
+        old, self.recordings = self.recordings, self._make_recordings(config)
+        self._listen_for(self._wanted)
+        await old.close()
 
     def _renew_playback(self) -> None:
         self.playback.stop()
@@ -248,6 +265,7 @@ class Satellite:
 
     def _watch(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         self.turns.write(now_s, what)
+        self.recordings.write(what)
         self._observe(now_s, what)
 
     def _guard(self, act: Callable[..., None], *about: object) -> None:
@@ -276,7 +294,8 @@ class Satellite:
     def _listen_for(self, effect: fx.ListenFor) -> None:
         self._wanted = effect
         if self.capture:
-            self.capture.apply(fx.ListenSettings(effect.command, effect.muted, self.memory.thresholds))
+            keep = self.recordings.keep
+            self.capture.apply(fx.ListenSettings(effect.command, effect.muted, self.memory.thresholds, keep=keep))
 
     def _play_cue(self, effect: fx.PlayCue) -> None:
         sound = self.cues.get(effect.name)

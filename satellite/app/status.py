@@ -47,6 +47,7 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
         "listening_in": asdict(satellite.tap.statistics()),
         "listener": asdict(satellite.listener.statistics()) if satellite.listener else "loading models",
         "speaker": {"device": satellite.config.speaker.device, **asdict(satellite.playback.statistics())},
+        "recordings": satellite.recordings.status(),
         "discovery": asdict(satellite.discovery.statistics()) if satellite.discovery else "off",
         "inbox": {
             **asdict(satellite.inbox.statistics()),

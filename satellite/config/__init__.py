@@ -15,6 +15,7 @@ from satellite.config.schema import (
     MicrophoneConfig,
     PathsConfig,
     ServerConfig,
+    RecordingsConfig,
     SoundsConfig,
     SpeakerConfig,
     WakeWordConfig,
@@ -31,6 +32,7 @@ __all__ = [
     "PathsConfig",
     "ServerConfig",
     "SoundsConfig",
+    "RecordingsConfig",
     "SpeakerConfig",
     "WakeWordConfig",
 ]

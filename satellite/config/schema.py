@@ -177,6 +177,20 @@ class PathsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
+class RecordingsConfig:
+    """[recordings]: what is kept of the sound, to find out why it wakes too often or too seldom. Off by default."""
+
+    wakes: bool = setting(False, "Keep 2 s around each wake word that was heard.")
+    near_misses: bool = setting(False, "Keep 2 s around each score above half of its threshold that was not enough.")
+    utterances: bool = setting(False, "Keep each command as it was streamed, with what Home Assistant understood.")
+    folder: str = setting(
+        "", "Where they are kept, for this user's eyes only; empty: the folder recordings beside the state."
+    )
+    keep: int = setting(50, "So many of each kind; the oldest goes first.", low=1, high=1_000)
+    limit_bytes: int = setting(32 * 1024 * 1024, "And so much in all.", low=1024 * 1024, high=64 * 1024 * 1024 * 1024)
+
+
 class Config:
     """Everything. The field names are the tables of the file."""
 
@@ -201,3 +215,4 @@ def tables() -> Mapping[str, type]:
 def settings(table: type) -> Mapping[str, Field[Any]]:
     """Setting name to its field, for one of the tables."""
     return {entry.name: entry for entry in fields(table)}
+    recordings: RecordingsConfig = field(default_factory=RecordingsConfig)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -24,18 +24,33 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Which sound the owner wants recorded."""
+
+    wakes: bool = False
+    near_misses: bool = False
+    utterances: bool = False
+
+    def words(self) -> tuple[str, ...]:
+        """Those that are wanted, for people."""
+        return tuple(entry.name.replace("_", " ") for entry in fields(self) if getattr(self, entry.name))
+
+
+@dataclass(frozen=True, slots=True)
 class ListenSettings:
     """All that the capture thread is told. Latest wins; read once per frame.
 
     Attributes:
         command: stream this command; None waits for a wake word.
         muted: the microphone is replaced by silence before anything hears it.
+        keep: give the sound of these, too.
         thresholds: wake word model name to its threshold, where it differs from the configuration.
     """
 
     command: Command | None = None
     muted: bool = False
     thresholds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    keep: Keep = field(default=Keep(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

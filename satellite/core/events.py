@@ -42,6 +42,26 @@ class WakeDetected:
     captured_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Overheard:
+    """Sound around a wake word, or around what was nearly taken for one; given only when it was asked for.
+
+    Attributes:
+        kind: "wake" or "near miss".
+        model, score, threshold: the word, its highest score, and what it needed.
+        at: sample index of the end of the hop with that score.
+        pcm: WIRE_FORMAT, as it came from the microphone; `start`: index of its first sample.
+    """
+
+    kind: str
+    model: str
+    score: float
+    threshold: float
+    at: int
+    start: int = 0
+    pcm: bytes = b""
+
+
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """The command's speech began at sample `at`."""
@@ -237,6 +257,7 @@ class Tick:
 
 Event: TypeAlias = (
     WakeDetected
+    | Overheard
     | SpeechStarted
     | SpeechAudio
     | SpeechEnded

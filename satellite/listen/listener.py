@@ -20,6 +20,7 @@ from satellite.dsp.gain import Gain
 from satellite.dsp.level import rms_dbfs
 from satellite.listen.command import CommandStream
 from satellite.listen.gate import Gate
+from satellite.listen.overhear import Overhearing
 from satellite.listen.preroll import RingBuffer
 from satellite.listen.speech import SpeechTrack
 from satellite.listen.trigger import Trigger, Wake, doubt_after
@@ -43,7 +44,7 @@ class ListenerStatistics:
         gaps, lost_samples: of sound that was missing.
         hops: of 80 ms that the wake words were looked for in.
         warm: wake words can be heard.
-        wakes, commands: so far.
+        wakes, near_misses, commands: so far; a near miss is a score above half of its threshold that did not fire.
         speech_windows: of 32 ms that speech was looked for in.
         level_dbfs: of the last 32 ms.
         floor_dbfs: of the room.
@@ -55,6 +56,7 @@ class ListenerStatistics:
     hops: int
     warm: bool
     wakes: int
+    near_misses: int
     commands: int
     speech_windows: int
     level_dbfs: float
@@ -84,6 +86,7 @@ class Listener:
         self._ring = RingBuffer(RING_SAMPLES, start)
         self._gate = Gate()
         self._trigger = Trigger(wake_words.models)
+        self._overhearing = Overhearing(self._ring)
         self._speech = SpeechTrack(vad, self._ring, self._gate)
         self._stream: CommandStream | None = None
         self._recent: deque[Wake] = deque(maxlen=_WAKES_REMEMBERED)
@@ -97,11 +100,11 @@ class Listener:
     def feed(self, frame: Frame, settings: ListenSettings, playing: bool) -> list[Event]:
         """Hear the next frame, of any size; an empty one brings new settings.
 
-        Without `settings.command` it gives WakeDetected. With one, first seen for its turn, it gives SpeechAudio from
-        the estimated end of the wake word (without a wake word: from here) up to now, then for every further frame
-        until the command is taken away, and SpeechStarted and SpeechEnded at most once. The first SpeechAudio may wait
-        for 0.25 s of sound after the hop that fired; it goes on after SpeechEnded. A wake word said meanwhile is not
-        reported.
+        Without `settings.command` it gives WakeDetected, and, where `settings.keep` asks for it, Overheard. With one,
+        first seen for its turn, it gives SpeechAudio from the estimated end of the wake word (without a wake word: from
+        here) up to now, then for every further frame until the command is taken away, and SpeechStarted and
+        SpeechEnded at most once. The first SpeechAudio may wait for 0.25 s of sound after the hop that fired; it goes
+        on after SpeechEnded. A wake word said meanwhile is not reported.
 
         Args:
             settings: in force from the frame's first sample on.
@@ -149,6 +152,7 @@ class Listener:
             hops=words.hops,
             warm=words.warm,
             wakes=self._wakes,
+            near_misses=self._overhearing.near_misses,
             commands=self._commands,
             speech_windows=self._speech.windows,
             level_dbfs=self._level_dbfs,
@@ -160,6 +164,7 @@ class Listener:
     def _apply(self, settings: ListenSettings) -> list[Event]:
         if settings.muted and not self._settings.muted:
             self._ring.silence()
+            self._overhearing.forget()
         self._settings = settings
         command = settings.command
         if command is None:
@@ -201,6 +206,8 @@ class Listener:
         events = self._stream.advance() if self._stream else []
         for scores in self._wake_words.process(samples):
             events += self._decide(scores)
+        if (self._ring.end - self._start) % HOP_SAMPLES == 0:
+            events += self._overhearing.ready()
         return events
 
     def _follow_level(self, count: int, playing: bool) -> None:
@@ -215,8 +222,15 @@ class Listener:
         at = self._start + self._skipped + scores.at
         armed = self._stream is None and not self._settings.muted
         wake = self._trigger.hear(at, scores.by_name, self._settings.thresholds, armed=armed)
+        changed, keep = self._settings.thresholds, self._settings.keep
+        thresholds = {model.name: changed.get(model.name, model.threshold) for model in self._wake_words.models}
         if wake is None:
+            if armed:
+                self._overhearing.hear(at, scores.by_name, thresholds, keep)
+            else:
+                self._overhearing.busy(at)
             return []
+        self._overhearing.heard(wake, thresholds[wake.model.name], keep)
         self._recent.append(wake)
         self._wakes += 1
         model = wake.model

@@ -288,6 +288,7 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     # event                  IDLE           REQUESTED      LISTENING      TRANSCRIBING   ANSWERING
     ev.WakeDetected:        (wake,          ignore,        ignore,        wake,          wake),
     ev.ListenRequested:     (listen,        ignore,        ignore,        listen,        listen),
+    ev.Overheard:           (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.SpeechStarted:       (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.SpeechAudio:         (ignore,        speech_audio,  speech_audio,  ignore,        ignore),
     ev.SpeechEnded:         (ignore,        speech_ended,  speech_ended,  ignore,        ignore),

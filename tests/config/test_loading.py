@@ -153,7 +153,8 @@ def test_wake_words_of_options_overrule_those_of_the_variable() -> None:
             '["qu\\"aint"]',
             (
                 'FILE: ["qu\\"aint"] is not a table of the configuration; there are [satellite], '
-                "[microphone], [speaker], [[wake_word]], [command], [server], [discovery], [sounds], [log], [paths]"
+                "[microphone], [speaker], [[wake_word]], [command], [server], [discovery], [sounds], [recordings], "
+                "[log], [paths]"
             ),
         ),
         ("port = 1", "FILE:1: port stands outside of any table; it belongs under [server]"),
