@@ -158,6 +158,20 @@ class SoundsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingsConfig:
+    """[recordings]: what is kept of the sound, to find out why it wakes too often or too seldom. Off by default."""
+
+    wakes: bool = setting(False, "Keep 2 s around each wake word that was heard.")
+    near_misses: bool = setting(False, "Keep 2 s around each score above half of its threshold that was not enough.")
+    utterances: bool = setting(False, "Keep each command as it was streamed, with what Home Assistant understood.")
+    folder: str = setting(
+        "", "Where they are kept, for this user's eyes only; empty: the folder recordings beside the state."
+    )
+    keep: int = setting(50, "So many of each kind; the oldest goes first.", low=1, high=1_000)
+    limit_bytes: int = setting(32 * 1024 * 1024, "And so much in all.", low=1024 * 1024, high=64 * 1024 * 1024 * 1024)
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """[log]: what the satellite writes about itself."""
 
@@ -177,20 +191,6 @@ class PathsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-@dataclass(frozen=True, slots=True)
-class RecordingsConfig:
-    """[recordings]: what is kept of the sound, to find out why it wakes too often or too seldom. Off by default."""
-
-    wakes: bool = setting(False, "Keep 2 s around each wake word that was heard.")
-    near_misses: bool = setting(False, "Keep 2 s around each score above half of its threshold that was not enough.")
-    utterances: bool = setting(False, "Keep each command as it was streamed, with what Home Assistant understood.")
-    folder: str = setting(
-        "", "Where they are kept, for this user's eyes only; empty: the folder recordings beside the state."
-    )
-    keep: int = setting(50, "So many of each kind; the oldest goes first.", low=1, high=1_000)
-    limit_bytes: int = setting(32 * 1024 * 1024, "And so much in all.", low=1024 * 1024, high=64 * 1024 * 1024 * 1024)
-
-
 class Config:
     """Everything. The field names are the tables of the file."""
 
@@ -202,6 +202,7 @@ class Config:
     server: ServerConfig = field(default_factory=ServerConfig)
     discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)
     sounds: SoundsConfig = field(default_factory=SoundsConfig)
+    recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
     log: LogConfig = field(default_factory=LogConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
 
@@ -215,4 +216,3 @@ def tables() -> Mapping[str, type]:
 def settings(table: type) -> Mapping[str, Field[Any]]:
     """Setting name to its field, for one of the tables."""
     return {entry.name: entry for entry in fields(table)}
-    recordings: RecordingsConfig = field(default_factory=RecordingsConfig)

@@ -49,8 +49,8 @@ class ListenSettings:
 
     command: Command | None = None
     muted: bool = False
-    thresholds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     keep: Keep = field(default=Keep(), kw_only=True)
+    thresholds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
