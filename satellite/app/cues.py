@@ -1,11 +1,12 @@
-"""The satellite's own sounds: made here, or the owner's WAV files."""
+"""The satellite's own sounds: made here, or the owner's files."""
 
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from dataclasses import asdict, dataclass
 
-from satellite.codec.wav import read_wav
+from satellite.codec.file import decode_file
 from satellite.config import SoundsConfig
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import AudioFormatError
@@ -63,8 +64,17 @@ def _load(name: str, choice: str) -> Sound | None:
 
 
 def _read(path: str) -> Sound:
-    form, pcm = read_wav(expanded(path))
-    return Sound(pcm[: int(LONGEST_S * form.rate_hz) * form.frame_bytes], form)
+    """The beginning of a file of any format, as much of it as a cue may have."""
+    pcm, form = bytearray(), None
+    with closing(decode_file(expanded(path))) as frames:
+        for frame in frames:
+            form = AudioFormat(frame.sample_rate, frame.num_channels, 2)
+            pcm += frame.data
+            if len(pcm) >= LONGEST_S * form.second_bytes:
+                break
+    if form is None:
+        raise AudioFormatError("there is no sound in it")
+    return Sound(bytes(pcm[: int(LONGEST_S * form.rate_hz) * form.frame_bytes]), form)
 
 
 def _reason(error: OSError | AudioFormatError) -> str:

@@ -24,7 +24,7 @@ from satellite.core.errors import AudioFormatError
 _CONTAINERS = {Kind.AAC: "aac", Kind.FLAC: "flac", Kind.OGG: "ogg", Kind.WEBM: "matroska", Kind.MP4: "mov"}
 _MPEG_LAYERS = {1: "mp1float", 2: "mp2float", 3: "mp3float"}
 _DECODERS = {"aac", "alac", "flac", "mp3", "opus", "pcm_s16le", "speex", "vorbis", *_MPEG_LAYERS.values()}
-# PyAV counts a frame's planes up to an empty one, which from the eighth on is not there: it would read beyond the frame.
+# PyAV counts a frame's planes up to an empty one, which is not there behind the eighth: it would read beyond the frame.
 _TOO_MANY_PLANES = 8
 _ENCODINGS = {"|u1": Encoding.U8, "<i4": Encoding.S32}
 # So that it gives the first sound as early as it can. `nobuffer` is not among them: it loses what was probed.

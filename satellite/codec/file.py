@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,8 +14,10 @@ from satellite.codec.wav_stream import WavStream
 _READ_BYTES = 16 * 1024
 
 
-def decode_file(path: Path, sample_rate: int | None = None, num_channels: int | None = None) -> Iterator[AudioFrame]:
-    """The sound of a file, read and decoded as it is asked for.
+def decode_file(
+    path: Path, sample_rate: int | None = None, num_channels: int | None = None
+) -> Generator[AudioFrame, None, None]:
+    """The sound of a file, read and decoded as it is asked for; closing the generator closes the file.
 
     Args:
         sample_rate, num_channels: of the frames; None keeps the file's.

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from satellite.app.cues import LONGEST_S, Cues
+import numpy as np
+import pytest
+from codec.material import MADE, film_without_sound, material, snr_db, source
+
+from satellite.app.cues import LONGEST_S, Cues, mistakes
 from satellite.codec.wav import write_wav
 from satellite.config import SoundsConfig
 from satellite.core.audio import AudioFormat
@@ -41,3 +45,33 @@ def test_a_song_is_cut(tmp_path: Path) -> None:
 
 def test_a_file_that_vanished_is_replaced_by_the_default(tmp_path: Path) -> None:
     assert Cues(SoundsConfig(error=str(tmp_path / "gone.wav"))).get("error") == Cues(SoundsConfig()).get("error")
+
+
+@pytest.mark.parametrize("name", ["mp3", "aac", "flac", "opus", "vorbis", "webm", "mp4"])
+def test_an_own_file_may_be_of_any_format(name: str, tmp_path: Path) -> None:
+    made, wanted = MADE[name], source(name)
+    (tmp_path / "own").write_bytes(material(name))
+    config = SoundsConfig(done=str(tmp_path / "own"))
+    assert mistakes(config) == []
+    sound = Cues(config).get("done")
+    assert sound
+    assert sound.format == AudioFormat(made.rate_hz, made.channels, 2)
+    heard = np.frombuffer(sound.pcm, "<i2").reshape(-1, made.channels)[made.lead :]
+    assert snr_db(heard[: len(wanted)], wanted) >= made.snr_db
+
+
+def test_a_song_of_any_format_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "song.flac").write_bytes(material("flac", 10.0))
+    sound = Cues(SoundsConfig(error=str(tmp_path / "song.flac"))).get("error")
+    assert sound
+    assert len(sound.pcm) == LONGEST_S * sound.format.second_bytes
+
+
+@pytest.mark.parametrize("data", [b"", b"a letter, not a sound", material("mp3")[:100], film_without_sound()])
+def test_what_is_no_sound_is_told_with_its_key_and_its_file(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "own.mp3"
+    path.write_bytes(data)
+    config = SoundsConfig(done=str(path))
+    (line,) = mistakes(config)
+    assert line.startswith(f"sounds.done: {path}: ")
+    assert Cues(config).get("done") == Cues(SoundsConfig(done="default")).get("done")
