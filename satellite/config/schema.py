@@ -98,6 +98,26 @@ class WakeWordConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ListeningConfig:
+    """[listening]: how easily it hears, and at what cost."""
+
+    sensitivity: str = setting(
+        "normal",
+        "One knob for all that decides whether there is a voice: how much louder than the room sound must be, and by "
+        "how much each threshold, which is that of normal, is lower (high) or higher (low): 0.5 is 0.3 or 0.7 for "
+        "speech, 0.35 or 0.7 for a wake word. Changed at run time by --set sensitivity=LEVEL.",
+        choices=("high", "normal", "low"),
+    )
+    gate: bool = setting(True, "Let the wake words rest while it is as quiet as the room always is: saves power.")
+    vad: str = setting(
+        "silero",
+        "What tells speech from other sound in a command: Silero's model, or the level alone (energy), for the "
+        "smallest boards in quiet rooms.",
+        choices=("silero", "energy"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class CommandConfig:
     """[command]: what is streamed after the wake word, and when it is over."""
 
@@ -198,6 +218,7 @@ class Config:
     microphone: MicrophoneConfig = field(default_factory=MicrophoneConfig)
     speaker: SpeakerConfig = field(default_factory=SpeakerConfig)
     wake_word: tuple[WakeWordConfig, ...] = (WakeWordConfig(),)
+    listening: ListeningConfig = field(default_factory=ListeningConfig)
     command: CommandConfig = field(default_factory=CommandConfig)
     server: ServerConfig = field(default_factory=ServerConfig)
     discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)

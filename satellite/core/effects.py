@@ -45,12 +45,14 @@ class ListenSettings:
         muted: the microphone is replaced by silence before anything hears it.
         keep: give the sound of these, too.
         thresholds: wake word model name to its threshold, where it differs from the configuration.
+        sensitivity: high, normal or low.
     """
 
     command: Command | None = None
     muted: bool = False
     keep: Keep = field(default=Keep(), kw_only=True)
     thresholds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    sensitivity: str = "normal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
-from satellite.core.audio import samples_in
-from satellite.dsp.level import NoiseFloor
+import numpy as np
 
-MARGIN_DB = 8.0
-# In a room as loud as this, speech may rise less than the margin over the floor: behind a shut gate one command in five
-# was lost at 0 dB. There it stays open.
-NOISY_DBFS = -55.0
-HOLD_MS = 1200
+from satellite.core.audio import SILENCE_DBFS, Int16, samples_in
+from satellite.detect.vad import WINDOW_SAMPLES
+from satellite.dsp.flatness import spectral_flatness
+from satellite.dsp.level import FULL_SCALE, NoiseFloor
+from satellite.listen.sensitivity import LEVELS, NORMAL
+
+# In a room as loud as this, speech may rise less than the margin over the floor: there it stays open.
+NOISY_DBFS = -42.0
+# What is flatter is white noise: a tap, a fan that starts. Pink noise and hum are not: only their level shuts them out.
+FLAT = 0.8
+# The classifiers look back over 1.28 s: when it shuts, they see the room alone.
+HOLD_MS = 1280
+# The room's own noise goes up and down; over 96 ms it does so by less than the margin.
+_SMOOTHED_WINDOWS = 3
 _REMEMBERED = 16
+# What can still be asked for, as far as sound is kept: 5.1 s.
+_WINDOWS = 160
+_FULL_POWER = FULL_SCALE**2
 
 
 @dataclass(slots=True)
@@ -23,38 +35,69 @@ class _Opening:
 
 
 class Gate:
-    """Opens at the first block that is louder than the room, and stays open for 1.2 s after the last such block.
+    """Opens at the first window that is louder than the room and not flat, and shuts 1.28 s after the last such one.
 
     In a noisy room it is always open.
 
-    It hears the microphone's level before any gain, against a noise floor that it follows. What it decided in the last
-    seconds can be asked again.
+    It hears the sound before any gain, against a noise floor that it follows. What it decided in the last seconds can
+    be asked again, for windows of 512 samples.
+
+    Attributes:
+        margin_db: so much louder than the room sound must be; may be changed.
+        level_dbfs: of the last window.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, margin_db: float = LEVELS[NORMAL].gate_margin_db) -> None:
+        self.margin_db = margin_db
+        self.level_dbfs = SILENCE_DBFS
         self._floor = NoiseFloor()
         self._hold = samples_in(HOLD_MS)
+        self._powers: deque[float] = deque(maxlen=_SMOOTHED_WINDOWS)
         self._openings: deque[_Opening] = deque(maxlen=_REMEMBERED)
+        self._excess_db = [0.0] * _WINDOWS
 
     @property
     def floor_dbfs(self) -> float:
         """Level of the room."""
         return self._floor.dbfs
 
-    def process(self, level_dbfs: float, begin: int, end: int, frozen: bool) -> None:
-        """Take the level of the next block, from sample `begin` up to `end`.
+    @property
+    def open_until(self) -> int:
+        """Sample at which it shuts, or has shut, as far as is known now."""
+        return self._openings[-1].end if self._openings else 0
+
+    def process(self, window: Int16, begin: int, frozen: bool) -> None:
+        """Take the next window: int16, shape (512,), from sample `begin` on.
 
         Args:
             frozen: leave the floor as it is, because the speaker plays: its sound is not the room's.
         """
-        floor_dbfs = self._floor.dbfs if frozen else self._floor.process(level_dbfs)
-        if level_dbfs < floor_dbfs + MARGIN_DB and floor_dbfs < NOISY_DBFS:
-            return
-        if self._openings and begin <= self._openings[-1].end:
-            self._openings[-1].end = end + self._hold
-        else:
-            self._openings.append(_Opening(begin, end + self._hold))
+        sound = window.astype(np.float32)
+        power = float(sound @ sound) / len(window)
+        self._powers.append(power)
+        self.level_dbfs = _dbfs(power)
+        smooth_dbfs = _dbfs(sum(self._powers) / len(self._powers))
+        floor_dbfs = self._floor.dbfs if frozen else self._floor.process(smooth_dbfs)
+        self._excess_db[begin // WINDOW_SAMPLES % _WINDOWS] = self.level_dbfs - floor_dbfs
+        if floor_dbfs >= NOISY_DBFS or (
+            smooth_dbfs >= floor_dbfs + self.margin_db and spectral_flatness(window) < FLAT
+        ):
+            self._open(begin, begin + len(window) + self._hold)
 
     def is_open(self, begin: int) -> bool:
-        """Whether it was open for the block that begins at this sample, now or in the last seconds."""
+        """Whether it was open for the window that begins at this sample, now or in the last seconds."""
         return any(opening.begin <= begin < opening.end for opening in reversed(self._openings))
+
+    def excess_db(self, begin: int) -> float:
+        """By how much the window that begins at this sample, one of the last 160, was louder than the room then."""
+        return self._excess_db[begin // WINDOW_SAMPLES % _WINDOWS]
+
+    def _open(self, begin: int, end: int) -> None:
+        if self._openings and begin <= self._openings[-1].end:
+            self._openings[-1].end = end
+        else:
+            self._openings.append(_Opening(begin, end))
+
+
+def _dbfs(power: float) -> float:
+    return max(SILENCE_DBFS, 10 * math.log10(power / _FULL_POWER)) if power > 0 else SILENCE_DBFS

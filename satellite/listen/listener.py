@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from satellite.config import CommandConfig
-from satellite.core.audio import SILENCE_DBFS, Frame, Int16
+from satellite.config import CommandConfig, ListeningConfig
+from satellite.core.audio import Frame, Int16, seconds
 from satellite.core.effects import Command, ListenSettings
 from satellite.core.errors import IllegalEvent
 from satellite.core.events import AudioLost, Event, WakeDetected
@@ -17,13 +17,14 @@ from satellite.detect.engines import WakeEngine
 from satellite.detect.vad import WINDOW_SAMPLES, Silero
 from satellite.detect.wakeword import HOP_SAMPLES, Scores
 from satellite.dsp.gain import Gain
-from satellite.dsp.level import rms_dbfs
 from satellite.listen.command import CommandStream
 from satellite.listen.gate import Gate
 from satellite.listen.overhear import Overhearing
 from satellite.listen.preroll import RingBuffer
+from satellite.listen.sensitivity import LEVELS, moved
 from satellite.listen.speech import SpeechTrack
 from satellite.listen.trigger import Trigger, Wake, doubt_after
+from satellite.listen.watch import WakeWatch
 
 # Hops and windows both begin anew here; a jump by a multiple of it leaves their rhythm as it is.
 _RHYTHM = 2 * HOP_SAMPLES
@@ -31,6 +32,7 @@ _RHYTHM = 2 * HOP_SAMPLES
 RING_SAMPLES = 30 * _RHYTHM
 # After so many zeros (2.56 s) no model remembers anything: of a longer gap the rest is only counted.
 _GAP_HEARD = 16 * _RHYTHM
+_AS_SHIPPED = ListeningConfig()
 # Several words may fire before the first is answered.
 _WAKES_REMEMBERED = 8
 
@@ -48,6 +50,9 @@ class ListenerStatistics:
         speech_windows: of 32 ms that speech was looked for in.
         level_dbfs: of the last 32 ms.
         floor_dbfs: of the room.
+        rested_s: that the wake words did not hear, because it was quiet.
+        engine: what hears the wake words.
+        speech: what hears the commands: Silero, or the level alone (energy).
     """
 
     samples: int
@@ -61,6 +66,9 @@ class ListenerStatistics:
     speech_windows: int
     level_dbfs: float
     floor_dbfs: float
+    rested_s: float
+    engine: str
+    speech: str
 
 
 class Listener:
@@ -71,13 +79,21 @@ class Listener:
     Args:
         config: when a command begins and ends.
         wake_words: fresh: it has heard nothing yet.
-        vad: speech detector, used during commands only.
+        vad: speech detector, used during commands only; None: the level decides.
+        listening: how the gate works; the settings bring its sensitivity.
         gain_db: for the sound of commands only; everything here hears the sound as it came.
         start: index of the first sample that will be fed.
     """
 
     def __init__(
-        self, config: CommandConfig, wake_words: WakeEngine, vad: Silero, *, gain_db: float = 0.0, start: int = 0
+        self,
+        config: CommandConfig,
+        wake_words: WakeEngine,
+        vad: Silero | None,
+        *,
+        listening: ListeningConfig = _AS_SHIPPED,
+        gain_db: float = 0.0,
+        start: int = 0,
     ) -> None:
         self._config = config
         self._wake_words = wake_words
@@ -85,16 +101,15 @@ class Listener:
         self._start = start
         self._ring = RingBuffer(RING_SAMPLES, start)
         self._gate = Gate()
+        self._watch = WakeWatch(wake_words, self._ring, self._gate if listening.gate else None, start)
         self._trigger = Trigger(wake_words.models)
         self._overhearing = Overhearing(self._ring)
         self._speech = SpeechTrack(vad, self._ring, self._gate)
+        self._speech_by = "energy" if vad is None else "Silero"
         self._stream: CommandStream | None = None
         self._recent: deque[Wake] = deque(maxlen=_WAKES_REMEMBERED)
-        self._settings = ListenSettings()
+        self._obey(ListenSettings())
         self._over = False
-        # Samples that the wake words were spared, in long gaps.
-        self._skipped = 0
-        self._level_dbfs = SILENCE_DBFS
         self._gaps = self._lost = self._wakes = self._commands = 0
 
     def feed(self, frame: Frame, settings: ListenSettings, playing: bool) -> list[Event]:
@@ -131,8 +146,8 @@ class Listener:
         events: list[Event] = [AudioLost(self._ring.end, count, cause)]
         self._trigger.doubt(doubt_after(self._ring.end + count))
         spared = max(0, count - _GAP_HEARD) // _RHYTHM * _RHYTHM
-        self._skipped += spared
         self._ring.skip(spared)
+        self._watch.spare(spared)
         for piece in self._pieces(np.zeros(count - spared, np.int16)):
             events += self._hear(piece, playing=True)
         return events
@@ -155,8 +170,11 @@ class Listener:
             near_misses=self._overhearing.near_misses,
             commands=self._commands,
             speech_windows=self._speech.windows,
-            level_dbfs=self._level_dbfs,
+            level_dbfs=self._gate.level_dbfs,
             floor_dbfs=self._gate.floor_dbfs,
+            rested_s=round(seconds(self._watch.rested), 2),
+            engine=words.engine,
+            speech=self._speech_by,
         )
 
     # --- settings ---------------------------------------------------------------------------------------------------
@@ -165,7 +183,8 @@ class Listener:
         if settings.muted and not self._settings.muted:
             self._ring.silence()
             self._overhearing.forget()
-        self._settings = settings
+        if settings is not self._settings:
+            self._obey(settings)
         command = settings.command
         if command is None:
             self._stream = None
@@ -185,11 +204,20 @@ class Listener:
             wake,
             begin,
             window,
-            config=self._config,
+            config=self._command_config,
             ring=self._ring,
             speech=self._speech,
             gain=self._gain,
         )
+
+    def _obey(self, settings: ListenSettings) -> None:
+        self._settings, level = settings, LEVELS[settings.sensitivity]
+        self._gate.margin_db = level.gate_margin_db
+        self._thresholds = {
+            model.name: moved(settings.thresholds.get(model.name, model.threshold), level.wake_odds)
+            for model in self._wake_words.models
+        }
+        self._command_config = replace(self._config, vad_threshold=moved(self._config.vad_threshold, level.vad_odds))
 
     # --- sound ------------------------------------------------------------------------------------------------------
 
@@ -204,9 +232,9 @@ class Listener:
         self._ring.append(samples)
         self._follow_level(len(samples), playing)
         events = self._stream.advance() if self._stream else []
-        for scores in self._wake_words.process(samples):
-            events += self._decide(scores)
         if (self._ring.end - self._start) % HOP_SAMPLES == 0:
+            for scores in self._watch.advance():
+                events += self._decide(scores)
             events += self._overhearing.ready()
         return events
 
@@ -215,23 +243,20 @@ class Listener:
         end = self._ring.end - (self._ring.end - self._start) % WINDOW_SAMPLES
         first = self._ring.end - count - (self._ring.end - count - self._start) % WINDOW_SAMPLES
         for begin in range(first, end, WINDOW_SAMPLES):
-            self._level_dbfs = rms_dbfs(self._ring.read(begin, begin + WINDOW_SAMPLES))
-            self._gate.process(self._level_dbfs, begin, begin + WINDOW_SAMPLES, playing)
+            self._gate.process(self._ring.read(begin, begin + WINDOW_SAMPLES), begin, playing)
 
     def _decide(self, scores: Scores) -> list[Event]:
-        at = self._start + self._skipped + scores.at
         armed = self._stream is None and not self._settings.muted
-        wake = self._trigger.hear(at, scores.by_name, self._settings.thresholds, armed=armed)
-        changed, keep = self._settings.thresholds, self._settings.keep
-        thresholds = {model.name: changed.get(model.name, model.threshold) for model in self._wake_words.models}
+        wake = self._trigger.hear(scores.at, scores.by_name, self._thresholds, armed=armed)
+        keep = self._settings.keep
         if wake is None:
             if armed:
-                self._overhearing.hear(at, scores.by_name, thresholds, keep)
+                self._overhearing.hear(scores.at, scores.by_name, self._thresholds, keep)
             else:
-                self._overhearing.busy(at)
+                self._overhearing.busy(scores.at)
             return []
-        self._overhearing.heard(wake, thresholds[wake.model.name], keep)
+        self._overhearing.heard(wake, self._thresholds[wake.model.name], keep)
         self._recent.append(wake)
         self._wakes += 1
         model = wake.model
-        return [WakeDetected(model.name, model.phrase, wake.score, at, self._gate.floor_dbfs)]
+        return [WakeDetected(model.name, model.phrase, wake.score, scores.at, self._gate.floor_dbfs)]

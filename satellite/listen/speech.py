@@ -8,6 +8,7 @@ from satellite.listen.preroll import RingBuffer
 
 # Silero needs some sound before what it judges: 0.5 s.
 PRIMING_WINDOWS = 16
+_CERTAIN_DB = 18.0
 
 
 class SpeechTrack:
@@ -16,11 +17,14 @@ class SpeechTrack:
     Wherever it begins, and begins again after the gate was shut, it forgets what it heard and hears the half second
     before. The result is the same however late, and in whatever pieces, it is asked.
 
+    Without Silero, loud is speech: probability 0.5 stands for 9 dB over the room.
+
     Args:
+        vad: None: only the level counts, which costs nothing, and fails in noise.
         ring, gate: must reach back to what is asked.
     """
 
-    def __init__(self, vad: Silero, ring: RingBuffer, gate: Gate) -> None:
+    def __init__(self, vad: Silero | None, ring: RingBuffer, gate: Gate) -> None:
         self._vad = vad
         self._ring = ring
         self._gate = gate
@@ -36,17 +40,20 @@ class SpeechTrack:
         if not self._gate.is_open(begin):
             self._primed = False
             return 0.0
+        if self._vad is None:
+            self.windows += 1
+            return min(1.0, max(0.0, self._gate.excess_db(begin) / _CERTAIN_DB))
         if not self._primed:
-            self._prime(begin)
-        return self._probability(begin)
+            self._prime(self._vad, begin)
+        return self._probability(self._vad, begin)
 
-    def _prime(self, until: int) -> None:
+    def _prime(self, vad: Silero, until: int) -> None:
         self._primed = True
-        self._vad.reset()
+        vad.reset()
         for begin in range(until - PRIMING_WINDOWS * WINDOW_SAMPLES, until, WINDOW_SAMPLES):
             if begin >= self._ring.oldest:
-                self._probability(begin)
+                self._probability(vad, begin)
 
-    def _probability(self, begin: int) -> float:
+    def _probability(self, vad: Silero, begin: int) -> float:
         self.windows += 1
-        return self._vad.process(self._ring.read(begin, begin + WINDOW_SAMPLES))
+        return vad.process(self._ring.read(begin, begin + WINDOW_SAMPLES))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from satellite.config import CommandConfig
+from satellite.config import CommandConfig, ListeningConfig
 from satellite.core.audio import Int16
 from satellite.detect.wakeword import HOP_SAMPLES, Scores, WakeModel, WakeWordStatistics
 from satellite.dsp.level import rms_dbfs
@@ -52,6 +52,13 @@ class LoudIsSpeech:
 def scripted(
     script: Mapping[int, Mapping[str, float]] | None = None, start: int = 0, gain_db: float = 0.0, **config: float
 ) -> Listener:
-    """A listener that hears its wake words by script and takes loud sound for speech."""
-    words, vad = ScriptedWords(script or {}), LoudIsSpeech()
-    return Listener(CommandConfig(**config), words, vad, gain_db=gain_db, start=start)  # type: ignore[arg-type]
+    """A listener that hears its wake words by script, at any time, and takes loud sound for speech."""
+    words, vad, listening = ScriptedWords(script or {}), LoudIsSpeech(), ListeningConfig(gate=False)
+    return Listener(
+        CommandConfig(**config),
+        words,  # type: ignore[arg-type]
+        vad,  # type: ignore[arg-type]
+        listening=listening,
+        gain_db=gain_db,
+        start=start,
+    )

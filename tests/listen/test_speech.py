@@ -6,7 +6,6 @@ from speech import clip, model
 
 from satellite.core.audio import RATE_HZ, Int16
 from satellite.detect.vad import WINDOW_SAMPLES, Silero
-from satellite.dsp.level import rms_dbfs
 from satellite.listen.gate import Gate
 from satellite.listen.preroll import RingBuffer
 from satellite.listen.speech import PRIMING_WINDOWS, SpeechTrack
@@ -31,7 +30,7 @@ def track(sound: Int16, vad: object) -> SpeechTrack:
     ring, gate = RingBuffer(len(sound)), Gate()
     ring.append(sound)
     for begin in range(0, len(sound) - WINDOW_SAMPLES + 1, WINDOW_SAMPLES):
-        gate.process(rms_dbfs(sound[begin : begin + WINDOW_SAMPLES]), begin, begin + WINDOW_SAMPLES, False)
+        gate.process(sound[begin : begin + WINDOW_SAMPLES], begin, False)
     return SpeechTrack(vad, ring, gate)  # type: ignore[arg-type]
 
 
@@ -79,7 +78,8 @@ def test_a_stream_that_has_just_begun_is_heard_from_its_beginning() -> None:
     vad = Counting()
     ring, gate = RingBuffer(8192), Gate()
     ring.append(sound)
-    gate.process(-20, 0, 8192, False)
+    for begin in range(0, 8000 - WINDOW_SAMPLES, WINDOW_SAMPLES):
+        gate.process(sound[begin : begin + WINDOW_SAMPLES], begin, False)
     assert SpeechTrack(vad, ring, gate).process(0) > 0  # type: ignore[arg-type]
 
 
@@ -89,3 +89,19 @@ def test_real_speech_is_found_through_the_real_model() -> None:
     heard = [speech.process(begin) for begin in windows(0.8, 3.5)]
     assert max(heard) > 0.9
     assert heard[-1] < 0.2
+
+
+def test_without_a_model_9_db_over_the_room_are_half_certain() -> None:
+    sound = np.concatenate([noise(1.5), tone(300, 0.5, -45), noise(0.5, seed=2)])
+    speech = track(sound, None)
+    heard = [speech.process(begin) for begin in windows(1.6, 1.9)]
+    assert min(heard) > 0.7
+    assert speech.process(windows(2.3, 2.4)[0]) < 0.2
+    assert speech.windows == len(heard) + 1
+
+
+def test_without_a_model_it_makes_no_difference_how_late_it_is_asked() -> None:
+    sound = np.concatenate([noise(1.5), tone(300, 0.5, -45), noise(0.5, seed=2)])
+    early, late = track(sound[: 16 * WINDOW_SAMPLES * 4], None), track(sound, None)
+    begins = windows(1.4, 1.9)
+    assert [early.process(begin) for begin in begins] == [late.process(begin) for begin in begins]
