@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from satellite.library.async_microphone import AsyncMicrophone
     from satellite.library.async_speaker import AsyncSpeaker
     from satellite.library.chunks import Chunk
+    from satellite.library.cutting import Utterance
     from satellite.library.devices import DeviceInfo, OutputDeviceInfo, input_devices, output_devices
     from satellite.library.file import Analysis, File
     from satellite.library.microphone import Microphone
     from satellite.library.recording import async_record_to_file, record_to_file
     from satellite.library.speaker import Speaker
+    from satellite.library.utterances import Utterances, utterances
     from satellite.library.versions import VersionInfo, version
 
 __version__ = "0.1.0"
@@ -39,11 +41,14 @@ _PLACES = {
     "OutputDeviceInfo": f"{_LIBRARY}.devices",
     "SatelliteError": "satellite.core.errors",
     "Speaker": f"{_LIBRARY}.speaker",
+    "Utterance": f"{_LIBRARY}.cutting",
+    "Utterances": f"{_LIBRARY}.utterances",
     "VersionInfo": f"{_LIBRARY}.versions",
     "async_record_to_file": f"{_LIBRARY}.recording",
     "input_devices": f"{_LIBRARY}.devices",
     "output_devices": f"{_LIBRARY}.devices",
     "record_to_file": f"{_LIBRARY}.recording",
+    "utterances": f"{_LIBRARY}.utterances",
     "version": f"{_LIBRARY}.versions",
 }
 __all__ = [
@@ -60,6 +65,8 @@ __all__ = [
     "OutputDeviceInfo",
     "SatelliteError",
     "Speaker",
+    "Utterance",
+    "Utterances",
     "VersionInfo",
     "__version__",
     "async_record_to_file",
@@ -67,6 +74,7 @@ __all__ = [
     "input_devices",
     "output_devices",
     "record_to_file",
+    "utterances",
     "version",
 ]
 

@@ -34,7 +34,8 @@ class AsyncMicrophone:
     """
 
     def __init__(self, **options: Unpack[InputOptions]) -> None:
-        self._incoming = Incoming(InputSettings(**options))
+        self.incoming = Incoming(InputSettings(**options))
+        """What it shares with its twin, and gives to utterances()."""
         self._one_at_a_time = asyncio.Lock()
 
     @classmethod
@@ -50,26 +51,26 @@ class AsyncMicrophone:
         return microphone
 
     async def _load(self) -> None:
-        await asyncio.to_thread(self._incoming.load)
+        await asyncio.to_thread(self.incoming.load)
 
     @property
     def settings(self) -> InputSettings:
         """What was asked for."""
-        return self._incoming.settings
+        return self.incoming.settings
 
     async def start(self) -> None:
         """As Microphone.start()."""
         async with self._one_at_a_time:
-            self._incoming.begin()
+            self.incoming.begin()
             try:
-                await self._incoming.monitor.wait_async(self._incoming.opening)
+                await self.incoming.monitor.wait_async(self.incoming.opening)
             except BaseException:
-                self._incoming.end()
+                self.incoming.end()
                 raise
 
     async def stop(self) -> None:
         """As Microphone.stop(). It takes effect at once, also on a start or a read in another task."""
-        intake = self._incoming.end()
+        intake = self.incoming.end()
         if intake:
             await asyncio.to_thread(intake.join)
 
@@ -93,9 +94,9 @@ class AsyncMicrophone:
 
     async def read_with_metadata(self, timeout_ms: float | None = None) -> Chunk | None:
         """As Microphone.read_with_metadata()."""
-        self._incoming.check_process()
+        self.incoming.check_process()
         timeout_s = None if timeout_ms is None else timeout_ms / 1000
-        got: Chunk | End | None = await self._incoming.monitor.wait_async(self._incoming.next, timeout_s)
+        got: Chunk | End | None = await self.incoming.monitor.wait_async(self.incoming.next, timeout_s)
         return chunk_or_end(got)
 
     async def aiter_with_metadata(self) -> AsyncIterator[Chunk]:
@@ -115,21 +116,21 @@ class AsyncMicrophone:
     @property
     def is_open(self) -> bool:
         """As Microphone.is_open: also when the device closed the stream by itself."""
-        return self._incoming.is_open
+        return self.incoming.is_open
 
     @property
     def is_speaking(self) -> bool:
         """As Microphone.is_speaking."""
-        return self._incoming.is_speaking
+        return self.incoming.is_speaking
 
     @property
     def vad_score(self) -> float:
         """As Microphone.vad_score."""
-        return self._incoming.vad_score
+        return self.incoming.vad_score
 
     def statistics(self) -> MicrophoneStatistics:
         """As Microphone.statistics()."""
-        return self._incoming.statistics()
+        return self.incoming.statistics()
 
     @staticmethod
     async def input_devices() -> list[devices.DeviceInfo]:

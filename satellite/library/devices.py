@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Port = TypeVar("Port")
 
 DEFAULT = "default"
+# The last list of each direction that was given out: a number means a place in it, whatever was plugged in since.
+_numbered: dict[Direction, list[str]] = {}
 _PREFERRED_HZ = (48_000, 44_100, 16_000)
 
 
@@ -31,7 +33,7 @@ class DeviceInfo:
     """A microphone.
 
     Attributes:
-        index: its number in the list; may be given as `device=`.
+        index: its number in this list; may be given as `device=`.
         name: for people.
         id: of ALSA, the same after re-plugging; may be given as `device=`.
         max_input_channels: 0 while it is in use and does not tell.
@@ -100,10 +102,10 @@ def opened(device: int | str | None, direction: Direction, open_by_name: Callabl
 def _name(device: int | str | None, direction: Direction) -> str:
     if device is None or isinstance(device, str):
         return device or DEFAULT
-    found = _listed(direction)
-    if not 0 <= device < len(found):
-        raise DeviceIndexUnknown(f"there is no {_word(direction)} {device}: there are {len(found)}, counted from 0")
-    return found[device].name
+    names = _numbered[direction] if direction in _numbered else [found.name for found in _listed(direction)]
+    if not 0 <= device < len(names):
+        raise DeviceIndexUnknown(f"there is no {_word(direction)} {device}: there are {len(names)}, counted from 0")
+    return names[device]
 
 
 def _better(error: DeviceNotFound, name: str, direction: Direction) -> DeviceError:
@@ -131,7 +133,9 @@ def _listed(direction: Direction) -> list[listing.DeviceInfo]:
     if not pcm_names(direction):
         # ALSA's own configuration always shows some.
         raise DeviceListingFailed("ALSA shows no devices at all: its configuration (.asoundrc) has a mistake")
-    return listing.list_devices(directions=(direction,))
+    found = listing.list_devices(directions=(direction,))
+    _numbered[direction] = [device.name for device in found]
+    return found
 
 
 def _most(found: listing.DeviceInfo) -> int:

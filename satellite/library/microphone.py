@@ -68,7 +68,7 @@ class Microphone:
         gain_db: float = 0.0,
         queue_chunks: int | None = None,
     ) -> None:
-        self._incoming = Incoming(
+        self.incoming = Incoming(
             InputSettings(
                 sample_rate=sample_rate,
                 channels=channels,
@@ -86,11 +86,12 @@ class Microphone:
                 queue_chunks=queue_chunks,
             )
         )
+        """What it shares with its twin, and gives to utterances()."""
 
     @property
     def settings(self) -> InputSettings:
         """What was asked for."""
-        return self._incoming.settings
+        return self.incoming.settings
 
     def start(self) -> None:
         """Open the device, and load the speech model if there is to be one. Speech detection begins anew.
@@ -101,16 +102,16 @@ class Microphone:
             ModelError: the speech model is missing or damaged.
             ForkedProcess: this is another process than the one that made it.
         """
-        self._incoming.begin()
+        self.incoming.begin()
         try:
-            self._incoming.monitor.wait(self._incoming.opening)
+            self.incoming.monitor.wait(self.incoming.opening)
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Close the device; a read that waits in another thread returns None. Twice is harmless."""
-        intake = self._incoming.end()
+        intake = self.incoming.end()
         if intake:
             intake.join()
 
@@ -141,9 +142,9 @@ class Microphone:
 
     def read_with_metadata(self, timeout_ms: float | None = None) -> Chunk | None:
         """The next chunk with its time, number and speech; None and errors as read()."""
-        self._incoming.check_process()
+        self.incoming.check_process()
         timeout_s = None if timeout_ms is None else timeout_ms / 1000
-        got: Chunk | End | None = self._incoming.monitor.wait(self._incoming.next, timeout_s)
+        got: Chunk | End | None = self.incoming.monitor.wait(self.incoming.next, timeout_s)
         return chunk_or_end(got)
 
     def iter_with_metadata(self) -> Iterator[Chunk]:
@@ -163,7 +164,7 @@ class Microphone:
     @property
     def is_open(self) -> bool:
         """It runs: not stopped, not at an end, not failed."""
-        return self._incoming.is_open
+        return self.incoming.is_open
 
     @property
     def is_speaking(self) -> bool:
@@ -171,16 +172,16 @@ class Microphone:
 
         False without vad.
         """
-        return self._incoming.is_speaking
+        return self.incoming.is_speaking
 
     @property
     def vad_score(self) -> float:
         """How much the last chunk read is like speech, 0 to 1: for thresholds of your own. 0.0 without vad."""
-        return self._incoming.vad_score
+        return self.incoming.vad_score
 
     def statistics(self) -> MicrophoneStatistics:
         """What came, waits, and was lost since the start."""
-        return self._incoming.statistics()
+        return self.incoming.statistics()
 
     @staticmethod
     def input_devices() -> list[devices.DeviceInfo]:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from satellite.core.audio import RATE_HZ, Int16
-from satellite.library.settings import InputSettings
+from satellite.library.settings import InputSettings, VadMode
 
 _FULL_SCALE = 32768.0
 
@@ -90,13 +90,12 @@ def detector(settings: InputSettings) -> Detector | None:
     Raises:
         ModelError: the model is missing or damaged.
     """
-    match settings.vad:
-        case "silero":
-            return SileroStream(settings.sample_rate, _model(settings.model_path))
-        case "energy":
-            return Energy(settings.sample_rate)
-        case _:
-            return None
+    return judge(settings.vad, settings.sample_rate, settings.model_path) if settings.vad else None
+
+
+def judge(mode: VadMode, rate_hz: int, model_path: str | Path | None) -> Detector:
+    """The detector of this name; as detector()."""
+    return SileroStream(rate_hz, _model(model_path)) if mode == "silero" else Energy(rate_hz)
 
 
 def _model(path: str | Path | None) -> Path:

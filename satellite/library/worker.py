@@ -1,0 +1,160 @@
+"""The thread that finds utterances in a microphone's sound, or a recording's."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from satellite.core.errors import SatelliteError
+from satellite.library.chunks import Chunk
+from satellite.library.cutting import Cutter, Utterance, UtteranceSettings
+from satellite.library.file import File
+from satellite.library.incoming import End, Incoming
+from satellite.library.monitor import Monitor
+from satellite.library.settings import InputSettings
+from satellite.library.speaking import judge
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+_JOIN_S = 5.0
+
+
+class Live:
+    """A microphone: opened when it is not open, and then closed at the end."""
+
+    waits = False
+
+    def __init__(self, incoming: Incoming) -> None:
+        self.settings = incoming.settings
+        self._incoming = incoming
+        self._stopped = False
+        self._opened_here = not incoming.is_open
+
+    def open(self) -> None:
+        if self._opened_here:
+            self._incoming.begin()
+            self._incoming.monitor.wait(self._attempted(self._incoming.opening))
+
+    def next(self) -> Chunk | End | None:
+        got: Chunk | End | bool | None = self._incoming.monitor.wait(self._attempted(self._incoming.next))
+        return End.END if isinstance(got, bool) else got
+
+    def stop(self) -> None:
+        with self._incoming.monitor:
+            self._stopped = True
+            self._incoming.monitor.changed()
+
+    def close(self) -> None:
+        if self._opened_here and (intake := self._incoming.end()):
+            intake.join()
+
+    def _attempted(self, attempt: Callable[[], Result]) -> Callable[[], Result | bool]:
+        return lambda: True if self._stopped else attempt()
+
+
+class Recording:
+    """A file: never too slow, so nothing of it needs to be dropped."""
+
+    waits = True
+
+    def __init__(self, file: File) -> None:
+        self.settings: InputSettings = file.settings
+        self._file = file
+        self._stopped = False
+
+    def open(self) -> None:
+        pass
+
+    def next(self) -> Chunk | End | None:
+        return (None if self._stopped else self._file.read_with_metadata()) or End.END
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def close(self) -> None:
+        pass
+
+
+class Worker:
+    """The thread that finds the utterances, and the queue in which they wait."""
+
+    def __init__(self, feed: Live | Recording, settings: UtteranceSettings) -> None:
+        self._feed = feed
+        self._settings = settings
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="satellite-utterances", daemon=True)
+        self.monitor = Monitor()
+        self.waiting: deque[Utterance] = deque()
+        self.running = True
+        self.found = self.dropped = 0
+        self._error: SatelliteError | OSError | None = None
+
+    def start(self) -> None:
+        """Begin. Once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell the thread to end; from any thread, twice is harmless."""
+        self._feed.stop()
+        with self.monitor:
+            self._stopping = True
+            self.monitor.changed()
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join(_JOIN_S)
+        if self._thread.is_alive():
+            log.error("the thread that finds utterances did not stop within %s s", _JOIN_S)
+
+    def next(self) -> Utterance | End | None:
+        """An attempt: the oldest utterance that waits. Raises what ended the stream, after the last one."""
+        if self.waiting:
+            utterance = self.waiting.popleft()
+            self.monitor.changed()
+            return utterance
+        if self._error:
+            raise self._error
+        return None if self.running else End.END
+
+    def _run(self) -> None:
+        error: SatelliteError | OSError | None = None
+        try:
+            self._listen()
+        except (SatelliteError, OSError) as failure:
+            error = failure
+        except Exception as bug:
+            log.exception("the thread that finds utterances ended")
+            error = SatelliteError(f"the thread that finds utterances ended: {bug!r}")
+        with self.monitor:
+            self.running, self._error = False, error
+            self.monitor.changed()
+
+    def _listen(self) -> None:
+        source, settings = self._feed.settings, self._settings
+        cutter = Cutter(settings, source, judge(settings.vad, source.sample_rate, settings.model_path))
+        try:
+            self._feed.open()
+            while isinstance(chunk := self._feed.next(), Chunk):
+                self._put(cutter.process(chunk.data))
+        finally:
+            self._put(cutter.flush())
+            self._feed.close()
+
+    def _put(self, found: list[Utterance]) -> None:
+        for utterance in found:
+            if self._feed.waits:
+                self.monitor.wait(self._room)
+            with self.monitor:
+                self.waiting.append(utterance)
+                self.found += 1
+                if len(self.waiting) > self._settings.queue_utterances:
+                    self.waiting.popleft()
+                    self.dropped += 1
+                self.monitor.changed()
+
+    def _room(self) -> bool | None:
+        return True if self._stopping or len(self.waiting) < self._settings.queue_utterances else None
