@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from corpus import DEFAULT, RATE_HZ, Corpus, Made, Place, Sound, stream
+from corpus import DEFAULT, RATE_HZ, Corpus, Made, Place, Sound, stream, word_end
 from report import conditions, installed, median, publish, table
 from rivals import VAD, WAKE
 
@@ -93,6 +93,7 @@ def _wake_part(engines: Sequence[str], corpus: Corpus | Made, folder: Path, roun
                 f"{cost.loaded_mib:.0f} / {cost.highest_mib:.0f}",
                 f"{found.threshold:g}",
                 f"{heard} of {len(places)}",
+                f"{median(latencies_ms(found, places, said)):.0f}",
                 f"{accepted} in {hours:.2f} h",
             ]
         )
@@ -100,7 +101,7 @@ def _wake_part(engines: Sequence[str], corpus: Corpus | Made, folder: Path, roun
     title = (
         f'**Wake word "Alexa"**, {len(places)} recordings of it and {len(others) / RATE_HZ / 60:.0f} minutes without.'
     )
-    return f"{title}\n\n{table([*head, 'heard', 'false accepts'], rows)}"
+    return f"{title}\n\n{table([*head, 'heard', 'ms after the word', 'false accepts'], rows)}"
 
 
 def _vad_part(engines: Sequence[str], corpus: Corpus | Made, folder: Path, rounds: int, cost_s: float) -> str:
@@ -187,6 +188,18 @@ def detections(found: Found, places: Sequence[Place]) -> int:
     """How many places were noticed, within LATEST_S of their end."""
     over = (np.flatnonzero(found.scores >= found.threshold) + 1) * found.hop
     return sum(bool(np.any((over > place.begin) & (over <= place.end + LATEST_S * RATE_HZ))) for place in places)
+
+
+def latencies_ms(found: Found, places: Sequence[Place], sound: Sound) -> list[float]:
+    """From the end of each word that was heard, where its sound tells it, to the end of the hop that noticed."""
+    over = (np.flatnonzero(found.scores >= found.threshold) + 1) * found.hop
+    latencies = []
+    for place in places:
+        noticed = over[(over > place.begin) & (over <= place.end + LATEST_S * RATE_HZ)]
+        end = word_end(sound[place.begin : place.end])
+        if len(noticed) and end is not None:
+            latencies.append(float(noticed[0] - place.begin - end) * 1000 / RATE_HZ)
+    return latencies
 
 
 def false_accepts(found: Found, begin: int) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,16 @@ def test_the_self_check_passes_and_leaves_nothing_behind(name: str) -> None:
     vad.reset()
     vad.self_check()
     assert probabilities(vad, clip("stop")) == before
+
+
+def test_a_window_takes_less_than_2_ms_of_cpu() -> None:
+    vad, window = Silero(model("silero_vad")), clip("stop")[:512]
+    costs_s = []
+    for _ in range(50):
+        began_s = time.thread_time()
+        vad.process(window)
+        costs_s.append(time.thread_time() - began_s)
+    assert min(costs_s) < 0.002
 
 
 class NeverSpeech:
