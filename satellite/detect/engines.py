@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from satellite.core.audio import Int16
@@ -41,7 +40,11 @@ class Together:
     def statistics(self) -> WakeWordStatistics:
         """Hops of all alike; warm when all are."""
         each = [engine.statistics() for engine in self._engines]
-        return replace(each[0], hops=max(one.hops for one in each), warm=all(one.warm for one in each))
+        return WakeWordStatistics(
+            hops=max(one.hops for one in each),
+            warm=all(one.warm for one in each),
+            engine=" and ".join(one.engine for one in each),
+        )
 
 
 def open_engine(models: Sequence[WakeModel], open_wake_word: Callable[[Sequence[WakeModel]], WakeEngine]) -> WakeEngine:

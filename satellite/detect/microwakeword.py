@@ -132,7 +132,7 @@ class MicroWakeWords:
 
     def statistics(self) -> WakeWordStatistics:
         """What has been done so far."""
-        return WakeWordStatistics(self._hops, self._hops >= WARM_HOPS)
+        return WakeWordStatistics(self._hops, self._hops >= WARM_HOPS, "microWakeWord")
 
     def _hear(self, samples: Int16) -> None:
         for features in self._features.process_streaming(samples.tobytes()):
