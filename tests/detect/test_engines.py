@@ -37,7 +37,7 @@ class Constant:
 
     def statistics(self) -> WakeWordStatistics:
         hops = self._heard // HOP_SAMPLES
-        return WakeWordStatistics(hops, hops >= self._warm_hops)
+        return WakeWordStatistics(hops, hops >= self._warm_hops, self.models[0].name)
 
 
 @given(st.lists(st.integers(0, 5 * HOP_SAMPLES), max_size=20))
@@ -57,9 +57,9 @@ def test_it_is_warm_when_all_are() -> None:
     together = Together([Constant(ALEXA, 0.9, 2), Constant(NABU, 0.4, 4)])
     assert [model.name for model in together.models] == ["alexa", "okay_nabu"]
     together.process(np.zeros(3 * HOP_SAMPLES, np.int16))
-    assert together.statistics() == WakeWordStatistics(3, warm=False)
+    assert together.statistics() == WakeWordStatistics(3, warm=False, engine="alexa and okay_nabu")
     together.process(np.zeros(HOP_SAMPLES, np.int16))
-    assert together.statistics() == WakeWordStatistics(4, warm=True)
+    assert together.statistics() == WakeWordStatistics(4, warm=True, engine="alexa and okay_nabu")
 
 
 def real(words: Sequence[WakeModel]) -> WakeEngine:
