@@ -1,0 +1,130 @@
+"""Every example runs, on the virtual card, and is typed strictly."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from satcard.satcard import VirtualCards
+from speech import CLIPS, clip, model
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+SAID = np.concatenate([np.zeros(8_000, np.int16), clip("kitchen_light"), np.zeros(24_000, np.int16)])
+
+
+def run(name: str, *arguments: object) -> str:
+    """What the example prints; it sees the cards of this process."""
+    ended = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def a_recording_is_made(cards: VirtualCards, folder: Path) -> None:
+    cards.say(SAID)
+    assert "4800 frames" in run("record", folder / "it.wav", 0.3)
+    with wave.open(str(folder / "it.wav")) as file:
+        assert file.getnframes() == 4_800
+
+
+def speech_is_told(cards: VirtualCards, folder: Path) -> None:
+    model("silero_vad")
+    cards.say(SAID)
+    told = run("loop", 2.9)
+    assert [line.split(" (")[0] for line in told.splitlines()] == ["somebody speaks", "silence"]
+
+
+def it_is_heard_a_chunk_later(cards: VirtualCards, folder: Path) -> None:
+    cards.say(SAID[8_000:])
+    assert run("async_loop", 0.8) == "heard 0.8 s\n"
+    assert np.abs(cards.heard()).max() > 1_000
+
+
+def each_utterance_is_saved(cards: VirtualCards, folder: Path) -> None:
+    model("silero_vad")
+    cards.say(SAID)
+    assert "utterance-1.wav" in run("utterances", folder, 1)
+    with wave.open(str(folder / "utterance-1.wav")) as file:
+        assert file.getnframes() > len(clip("kitchen_light"))
+
+
+def a_file_is_played(cards: VirtualCards, folder: Path) -> None:
+    assert run("play", CLIPS / "stop.wav") == "played\n"
+    assert np.abs(cards.heard()).max() > 1_000
+
+
+def speech_is_found_in_a_file(cards: VirtualCards, folder: Path) -> None:
+    model("silero_vad")
+    assert re.fullmatch(r"0\.\d\d s to \d\.\d\d s\n", run("analyze", CLIPS / "kitchen_light.wav"))
+
+
+def devices_are_listed_and_the_default_helps(cards: VirtualCards, folder: Path) -> None:
+    told = run("devices", "telephone")
+    assert "satmic" in told
+    assert "there is no microphone 'telephone'" in told
+    assert told.splitlines()[-1].startswith("default: 16000 Hz")
+
+
+RUNS: dict[str, Callable[[VirtualCards, Path], None]] = {
+    "analyze": speech_is_found_in_a_file,
+    "async_loop": it_is_heard_a_chunk_later,
+    "devices": devices_are_listed_and_the_default_helps,
+    "loop": speech_is_told,
+    "play": a_file_is_played,
+    "record": a_recording_is_made,
+    "utterances": each_utterance_is_saved,
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_an_example_does_what_it_says(cards: VirtualCards, tmp_path: Path, name: str) -> None:
+    RUNS[name](cards, tmp_path)
+
+
+def test_every_example_is_run() -> None:
+    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(RUNS)
+
+
+def mypy(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--config-file",
+            os.devnull,
+            "--cache-dir",
+            ".mypy_cache",
+            *arguments,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(300)
+def test_programs_that_use_the_library_are_typed_strictly(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("from satellite import Microphone\nMicrophone(sample_rate='fast')\nMicrophone(vad=True)\n")
+    checked = mypy(*(str(path) for path in EXAMPLES.glob("*.py")), "--follow-imports=silent")
+    assert checked.returncode == 0, checked.stdout
+    refused = mypy(str(wrong), "--follow-imports=silent")
+    assert len(re.findall(r"wrong\.py:[23]: error: Argument", refused.stdout)) == 2, refused.stdout
