@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -12,10 +13,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from satcard.satcard import VirtualCards
+from satcard.satcard import SYSTEM_CONFIG, VirtualCards, bare_config
+
+# A satellite that is installed on this machine, and its user's settings, are none of the tests' business.
+NO_FOLDER = "/nonexistent"
+os.environ.update(CONFIGURATION_DIRECTORY=NO_FOLDER, XDG_CONFIG_HOME=NO_FOLDER)
 
 # A shell's background job begins with Ctrl-C ignored, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_other_sound_devices(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What was added to ALSA's configuration of this machine is none of the tests' business either."""
+    if Path(SYSTEM_CONFIG).exists():
+        os.environ["ALSA_CONFIG_PATH"] = str(bare_config(tmp_path_factory.mktemp("alsa")))
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from satellite.config.schema import settings, tables
 from satellite.config.toml import line_numbers
 from satellite.config.values import comma_separated, did_you_mean
 from satellite.core.errors import ConfigError
-from satellite.core.places import user_directory
+from satellite.core.places import configuration_directory, user_directory
 
+FILE = "satellite.toml"
 FILE_LIMIT_BYTES = 1 << 20
-SYSTEM_FILE = Path("/etc/satellite/satellite.toml")
 PREFIX = "SATELLITE_"
 WAKE_WORDS_VARIABLE = PREFIX + "WAKE_WORDS"
 
@@ -52,7 +52,8 @@ class ConfigFile(NamedTuple):
 
 def usual_files(environment: Mapping[str, str]) -> tuple[Path, Path]:
     """The files looked for when none is named: the user's, then the system's."""
-    return user_directory(environment, "XDG_CONFIG_HOME", ".config") / "satellite" / "satellite.toml", SYSTEM_FILE
+    own = user_directory(environment, "XDG_CONFIG_HOME", ".config") / "satellite"
+    return own / FILE, configuration_directory(environment) / FILE
 
 
 def find_file(path: str | None, environment: Mapping[str, str]) -> ConfigFile:

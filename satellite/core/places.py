@@ -49,6 +49,11 @@ def state_directory(configured: str = "", environment: Mapping[str, str] = os.en
     return user_directory(environment, "XDG_STATE_HOME", ".local/state") / "satellite"
 
 
+def configuration_directory(environment: Mapping[str, str] = os.environ) -> Path:
+    """The system's: the folder systemd gives, else the usual one."""
+    return Path(_first_folder(environment, "CONFIGURATION_DIRECTORY") or "/etc/satellite")
+
+
 def control_path(configured: str = "", environment: Mapping[str, str] = os.environ) -> Path:
     """Where the daemon puts its socket: as configured (paths.control), else the folder systemd gives, else the user's.
 

@@ -15,8 +15,8 @@ from satellite.core.errors import ConfigError
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
-    """An environment whose user has no file of their own."""
-    return {"HOME": str(tmp_path / "home")}
+    """An environment without a file, of the user's or the system's."""
+    return {"HOME": str(tmp_path / "home"), "CONFIGURATION_DIRECTORY": str(tmp_path / "etc")}
 
 
 def write(folder: Path, text: str | bytes) -> str:
@@ -72,6 +72,12 @@ def test_the_users_file_is_found_by_xdg_then_in_the_home_folder(tmp_path: Path) 
     assert read(None, {**environment, "XDG_CONFIG_HOME": str(tmp_path / "xdg")}).file == in_xdg
 
 
+def test_the_systems_file_is_read_where_the_user_has_none(tmp_path: Path, home: dict[str, str]) -> None:
+    (tmp_path / "etc").mkdir()
+    in_etc = write(tmp_path / "etc", "[server]\nport = 3")
+    assert (read(None, home).file, read(None, home).config.server.port) == (in_etc, 3)
+
+
 def test_each_call_reads_the_file_anew(tmp_path: Path) -> None:
     path = write(tmp_path, "[server]\nport = 1")
     assert load(path, {}).server.port == 1
@@ -89,12 +95,12 @@ def test_a_whole_number_will_do_where_a_fraction_may_stand(tmp_path: Path) -> No
     assert isinstance(gain, float)
 
 
-def test_an_empty_variable_counts_as_not_given() -> None:
-    assert load(None, {"HOME": "/nowhere", "SATELLITE_SERVER_PORT": "", "SATELLITE_WAKE_WORDS": ""}) == Config()
+def test_an_empty_variable_counts_as_not_given(home: dict[str, str]) -> None:
+    assert load(None, {**home, "SATELLITE_SERVER_PORT": "", "SATELLITE_WAKE_WORDS": ""}) == Config()
 
 
-def test_lists_are_given_with_commas_in_a_variable() -> None:
-    config = load(None, {"HOME": "/nowhere", "SATELLITE_SERVER_ALLOW": "10.0.0.0/8, fd00::1"})
+def test_lists_are_given_with_commas_in_a_variable(home: dict[str, str]) -> None:
+    config = load(None, {**home, "SATELLITE_SERVER_ALLOW": "10.0.0.0/8, fd00::1"})
     assert config.server.allow == ("10.0.0.0/8", "fd00::1")
 
 
@@ -135,8 +141,8 @@ def test_named_wake_words_are_the_only_ones_and_keep_what_the_file_says_of_them(
     assert config.wake_word == (WakeWordConfig(model="hey_jarvis"), WakeWordConfig(model="alexa", threshold=0.7))
 
 
-def test_wake_words_of_options_overrule_those_of_the_variable() -> None:
-    environment = {"HOME": "/nowhere", "SATELLITE_WAKE_WORDS": "alexa"}
+def test_wake_words_of_options_overrule_those_of_the_variable(home: dict[str, str]) -> None:
+    environment = {**home, "SATELLITE_WAKE_WORDS": "alexa"}
     config = load(None, environment, [TextSetting("--wake-word", "wake_word", "hey_mycroft")])
     assert [word.model for word in config.wake_word] == ["hey_mycroft"]
 
@@ -153,8 +159,8 @@ def test_wake_words_of_options_overrule_those_of_the_variable() -> None:
             '["qu\\"aint"]',
             (
                 'FILE: ["qu\\"aint"] is not a table of the configuration; there are [satellite], '
-                "[microphone], [speaker], [[wake_word]], [command], [server], [discovery], [sounds], [recordings], "
-                "[log], [paths]"
+                "[microphone], [speaker], [[wake_word]], [listening], [command], [server], [discovery], [sounds], "
+                "[recordings], [log], [paths]"
             ),
         ),
         ("port = 1", "FILE:1: port stands outside of any table; it belongs under [server]"),

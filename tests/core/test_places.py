@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from satellite.core.errors import ControlError
-from satellite.core.places import control_path, expanded, find_control_path, home, state_directory, user_directory
+from satellite.core.places import (
+    configuration_directory,
+    control_path,
+    expanded,
+    find_control_path,
+    home,
+    state_directory,
+    user_directory,
+)
 
 USER = {"HOME": "/home/pi", "XDG_RUNTIME_DIR": "/run/user/1000"}
 SERVICE = {"HOME": "/nowhere", "STATE_DIRECTORY": "/var/lib/satellite:/other", "RUNTIME_DIRECTORY": "/run/satellite"}
@@ -35,6 +43,11 @@ def test_the_daemon_makes_its_socket_where_configured_else_in_the_services_folde
     assert control_path("/a/b", SERVICE) == Path("/a/b")
     assert control_path("", SERVICE) == Path("/run/satellite/satellite.sock")
     assert control_path("", USER) == Path("/run/user/1000/satellite.sock")
+
+
+def test_the_systems_configuration_is_in_the_services_folder_else_in_the_usual_one() -> None:
+    assert configuration_directory({"CONFIGURATION_DIRECTORY": "/c/satellite:/d"}) == Path("/c/satellite")
+    assert configuration_directory({}) == Path("/etc/satellite")
 
 
 def test_a_user_without_a_runtime_folder_still_has_a_place_for_the_socket() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes_device import wait_until
-from satcard.satcard import SYSTEM_CONFIG, VirtualCards
+from satcard.satcard import VirtualCards, bare_config
 
 from satellite.config import MicrophoneConfig, SpeakerConfig
 from satellite.core.audio import AudioFormat
@@ -274,7 +274,7 @@ def test_mistakes_in_alsas_configuration_are_told_as_what_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, kind: type[DeviceError]
 ) -> None:
     (tmp_path / "asound.conf").write_text(config + "\n")
-    monkeypatch.setenv("ALSA_CONFIG_PATH", f"{SYSTEM_CONFIG if config else ''}:{tmp_path}/asound.conf")
+    monkeypatch.setenv("ALSA_CONFIG_PATH", f"{bare_config(tmp_path) if config else ''}:{tmp_path}/asound.conf")
     with pytest.raises(kind) as caught:
         AlsaSource("broken", MIC)
     assert type(caught.value) is kind

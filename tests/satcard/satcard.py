@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import time
 import wave
@@ -22,6 +23,8 @@ import soxr
 
 SOURCE = Path(__file__).with_name("pcm_satcard.c")
 SYSTEM_CONFIG = "/usr/share/alsa/alsa.conf"
+# Loads /etc/alsa/conf.d, /etc/asound.conf and ~/.asoundrc.
+_HOOKS = re.compile(r"^@hooks \[$.*?^\]$", re.MULTILINE | re.DOTALL)
 _FILES = {"mic": "mic", "speaker": "spk"}
 _DTYPES = {"S16_LE": "<i2", "S32_LE": "<i4"}
 
@@ -38,6 +41,14 @@ def plugin() -> Path:
         subprocess.run(command, check=True)
         fresh.replace(built)
     return built
+
+
+def bare_config(directory: Path) -> Path:
+    """ALSA's own configuration without what this machine and its user add to it, as a file in `directory`."""
+    own = directory / "alsa.conf"
+    if not own.exists():
+        own.write_text(_HOOKS.sub("", Path(SYSTEM_CONFIG).read_text(), count=1))
+    return own
 
 
 class VirtualCards:
@@ -78,7 +89,7 @@ class VirtualCards:
 
     def env(self) -> dict[str, str]:
         """What a process needs in its environment to see the cards."""
-        return {"ALSA_CONFIG_PATH": f"{SYSTEM_CONFIG}:{self._config}"}
+        return {"ALSA_CONFIG_PATH": f"{bare_config(self.directory)}:{self._config}"}
 
     def say(self, sound: bytes | npt.NDArray[np.int16] | Path | str, rate_hz: int | None = None) -> int:
         """Let the microphone hear this after all it was given before.
