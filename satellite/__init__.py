@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from satellite.library.cutting import Utterance
     from satellite.library.devices import DeviceInfo, OutputDeviceInfo, input_devices, output_devices
     from satellite.library.file import Analysis, File
+    from satellite.library.media import open_input, open_output
     from satellite.library.microphone import Microphone
     from satellite.library.recording import async_record_to_file, record_to_file
     from satellite.library.speaker import Speaker
@@ -46,6 +47,8 @@ _PLACES = {
     "VersionInfo": f"{_LIBRARY}.versions",
     "async_record_to_file": f"{_LIBRARY}.recording",
     "input_devices": f"{_LIBRARY}.devices",
+    "open_input": f"{_LIBRARY}.media",
+    "open_output": f"{_LIBRARY}.media",
     "output_devices": f"{_LIBRARY}.devices",
     "record_to_file": f"{_LIBRARY}.recording",
     "utterances": f"{_LIBRARY}.utterances",
@@ -72,6 +75,8 @@ __all__ = [
     "async_record_to_file",
     "errors",
     "input_devices",
+    "open_input",
+    "open_output",
     "output_devices",
     "record_to_file",
     "utterances",

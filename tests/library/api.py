@@ -29,6 +29,7 @@ GROUPS = {
         "version",
         "VersionInfo",
     ],
+    "As a call has them": ["open_input", "open_output"],
     "Decoding": ["AudioStreamDecoder", "AudioFrame"],
 }
 _SECTIONS = re.compile(r"^(Args|Attributes|Returns|Raises):$", re.MULTILINE)
