@@ -82,6 +82,7 @@ def test_help_is_pleasant_to_read(capsys: pytest.CaptureFixture[str], monkeypatc
     for verb in (
         "--demo",
         "--list-devices",
+        "--test-speaker",
         "--fetch-models",
         "--check-config",
         "--example-config",

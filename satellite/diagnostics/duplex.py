@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
+import math
 import statistics
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 
 from satellite.core.audio import RATE_HZ, Int16
-from satellite.core.errors import DeviceLost, SatelliteError
-from satellite.core.ports import Sink, Source
+from satellite.core.errors import DeviceError, DeviceLost, SatelliteError
+from satellite.core.ports import Sink
+from satellite.diagnostics.recording import Stream
 from satellite.dsp.convert import Converter
 
-# A program (command:) may have to start first.
-FIRST_SOUND_S = 5.0
+# To open a microphone, and until its first sound: a program (command:) may have to start first.
+START_S = 10.0
 # A sound that is written takes its length; a card that hangs takes for ever.
 _PATIENCE_S = 3.0
 _STOP_S = 1.0
@@ -36,21 +38,21 @@ class Recorder:
     """Records a microphone in a thread of its own until it is told to finish.
 
     Args:
-        open_source: opens it; called in the thread.
-        channel: which to keep; -1: the mean of all.
+        open_stream: opens it; called, and left, in the thread.
+        channel: which to keep; -1, or one that it does not have: the mean of all.
     """
 
-    def __init__(self, open_source: Callable[[], Source], channel: int) -> None:
-        self._open_source = open_source
+    def __init__(self, open_stream: Callable[[], AbstractContextManager[Stream]], channel: int) -> None:
+        self._open_stream = open_stream
         self._channel = channel
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._changed = threading.Condition()
         self._stopping = False
-        self._sounds = False
+        self._dated = False
         self._failure: SatelliteError | None = None
         self._pcm = bytearray()
-        self._frames = self._overruns = 0
-        self._began_s = 0.0
+        self._overruns = 0
+        self._began_s = math.inf
         self._converter: Converter | None = None
         self.description = ""
 
@@ -59,18 +61,18 @@ class Recorder:
 
         Raises:
             DeviceError: the microphone cannot be opened, or gives nothing.
-            AudioFormatError: it has no such channel.
+            ControlError: the running satellite does not let us listen.
         """
         self._thread.start()
         with self._changed:
-            self._changed.wait_for(lambda: self._sounds or self._failure, FIRST_SOUND_S)
+            self._changed.wait_for(lambda: self._dated or self._failure, START_S)
         if self._failure:
             raise self._failure
-        if not self._sounds:
-            raise DeviceLost(f"{self.description or 'the microphone'}: no sound for {FIRST_SOUND_S:g} s")
+        if not self._dated:
+            raise DeviceLost(f"{self.description or 'the microphone'}: no sound for {START_S:g} s")
 
     def wait(self, seconds: float) -> None:
-        """Record for so long."""
+        """Record for so long, or until it fails."""
         with self._changed:
             self._changed.wait_for(lambda: self._failure, seconds)
 
@@ -78,7 +80,7 @@ class Recorder:
         """Stop, and close the microphone.
 
         Raises:
-            DeviceError: it failed meanwhile.
+            SatelliteError: it failed meanwhile.
         """
         self._stopping = True
         if self._thread.ident is not None:
@@ -90,34 +92,33 @@ class Recorder:
 
     def _run(self) -> None:
         try:
-            with contextlib.closing(self._open_source()) as source:
-                self.description = source.description
-                self._converter = Converter(source.format, RATE_HZ, 1, self._channel)
-                while not self._stopping:
-                    self._read(source)
+            with self._open_stream() as stream:
+                self._record(stream)
         except SatelliteError as error:
-            self._fail(error)
-        except EOFError:
-            self._fail(DeviceLost(f"{self.description} is over"))
-
-    def _read(self, source: Source) -> None:
-        captured = source.read()
-        self._overruns += captured.overrun
-        if captured.pcm:
-            self._frames += len(captured.pcm) // source.format.frame_bytes
-            self._pcm += captured.pcm
-            # What was read was there by now: the earliest such beginning is the nearest to the true one.
-            began_s = time.monotonic() - self._frames / source.format.rate_hz
-            self._began_s = min(self._began_s, began_s) if self._sounds else began_s
             with self._changed:
-                self._sounds = True
+                self._failure = error
                 self._changed.notify_all()
-        else:
-            time.sleep(source.period_s / 2)
 
-    def _fail(self, error: SatelliteError) -> None:
+    def _record(self, stream: Stream) -> None:
+        self.description = stream.description
+        if not stream.live:
+            raise DeviceError(f"{stream.description} is a recording: it hears no speaker")
+        channel = self._channel if self._channel < stream.format.channels else -1
+        self._converter = Converter(stream.format, RATE_HZ, 1, channel)
+        for batch in stream.batches:
+            if self._stopping:
+                return
+            self._pcm += batch.pcm
+            self._overruns = batch.overruns
+            if batch.drained_at_s is not None and self._pcm:
+                self._date(batch.drained_at_s - len(self._pcm) / stream.format.second_bytes)
+        raise DeviceLost(f"{self.description} is over")
+
+    def _date(self, began_s: float) -> None:
+        # What was read was there by then: the earliest such beginning is the nearest to the true one.
+        self._began_s = min(self._began_s, began_s)
         with self._changed:
-            self._failure = error
+            self._dated = True
             self._changed.notify_all()
 
 

@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.resources import as_file, files
@@ -21,9 +22,11 @@ from satellite.core.audio import RATE_HZ, AudioFormat, Int16, to_int16
 from satellite.core.errors import ControlError, DeviceBusy, DeviceError, SatelliteError
 from satellite.core.places import find_control_path
 from satellite.core.ports import Sink
-from satellite.device.opening import NONE, open_sink, open_source
+from satellite.device.opening import NONE, open_sink
 from satellite.diagnostics.duplex import Playing, Recorder, Recording, play
 from satellite.diagnostics.echo import Echo, Figures, Take, findings, measure
+from satellite.diagnostics.hearing import find_daemon, listened, opened
+from satellite.diagnostics.recording import Stream
 from satellite.dsp.convert import Converter
 from satellite.dsp.mixer import gain_of
 from satellite.dsp.sweep import Sweep
@@ -141,7 +144,7 @@ def _test(config: Config, microphone_asked: bool, seconds: float, say: Any) -> R
         raise DeviceError(f'speaker.device is "{NONE}": name a speaker with --speaker')
     with contextlib.closing(sink):
         score = _score(sink.format, seconds, config.speaker.volume)
-        recorder = _recorder(config, microphone_asked, say)
+        recorder = _recorder(config, microphone_asked, len(score.pcm) / sink.format.second_bytes, say)
         say(f"speaker     {sink.description}, volume {config.speaker.volume} %")
         if recorder:
             say(f"microphone  {recorder.description}")
@@ -155,16 +158,26 @@ def _test(config: Config, microphone_asked: bool, seconds: float, say: Any) -> R
     return Report(speaker, recorder.description, figures, findings(figures, config.speaker.volume))
 
 
-def _recorder(config: Config, asked: bool, say: Any) -> Recorder | None:
+def _recorder(config: Config, asked: bool, seconds: float, say: Any) -> Recorder | None:
     """The microphone, recording; None where there is none and none was asked for."""
-    recorder = Recorder(partial(open_source, config.microphone), config.microphone.channel)
     try:
-        recorder.start()
-    except DeviceError as error:
+        try:
+            return _started(partial(opened, config.microphone), config)
+        except DeviceBusy:
+            daemon = find_daemon(config)
+            if daemon is None or daemon.device != config.microphone.device:
+                raise
+            return _started(partial(listened, daemon, _SETTLE_S + _ROOM_S + seconds + _LATE_S), config)
+    except SatelliteError as error:
         if asked:
             raise
         say(f"Without a microphone: {error}")
         return None
+
+
+def _started(stream: Callable[[], AbstractContextManager[Stream]], config: Config) -> Recorder:
+    recorder = Recorder(stream, config.microphone.channel)
+    recorder.start()
     return recorder
 
 

@@ -23,6 +23,12 @@ def test_it_tells_what_a_person_wants_to_know(caplog: pytest.LogCaptureFixture) 
     ]
 
 
+def test_an_overrun_is_told_with_its_length_and_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+    Journal().write(0.0, ev.AudioLost(16_000, 320, "overrun"))
+    (record,) = caplog.records
+    assert (record.levelname, record.message) == ("WARNING", "about 320 samples lost: overrun")
+
+
 def test_sound_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     journal = Journal()
     caplog.set_level(logging.DEBUG)

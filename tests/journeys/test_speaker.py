@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from journeys.box import Box
 from journeys.conftest import Home
 from satcard.room import Room
 from satcard.satcard import VirtualCards
@@ -77,11 +78,34 @@ def test_without_a_microphone_only_you_know(tested: SpeakerTest) -> None:
     assert result.stderr.startswith("satellite: ")
 
 
+@pytest.mark.long
 def test_a_card_that_hangs_ends_the_test(tested: SpeakerTest, cards: VirtualCards) -> None:
     cards.stall("speaker")
     result = tested()
     assert result.returncode == 1
     assert result.stderr == "satellite: the speaker hangs: it takes no more sound\n"
+
+
+def test_while_the_satellite_runs_its_microphone_is_heard_through_it(tmp_path: Path) -> None:
+    cards = VirtualCards(tmp_path / "cards")
+
+    async def live() -> None:
+        with Room(cards, delay_s=DELAY_S):
+            async with Box(tmp_path, cards, {"speaker": "release = true\nidle_s = 0\nbuffer_ms = 1000"}) as box:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "satellite", "--config", str(box.config)),
+                    *("--test-speaker", "--json", "--seconds", "1"),
+                    env={**os.environ, **cards.env(), "XDG_RUNTIME_DIR": str(tmp_path)},
+                    stderr=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                )
+                output, _ = await asyncio.wait_for(process.communicate(), 60)
+        report = json.loads(output)
+        assert report["findings"] == []
+        assert "through the running satellite" in report["microphone"]
+        assert report["figures"]["echo"]["delay_ms"] == pytest.approx(1000 * DELAY_S, abs=40)
+
+    asyncio.run(live())
 
 
 def test_a_card_that_the_running_satellite_holds_is_told_with_a_way_out(home: Callable[..., None]) -> None:
