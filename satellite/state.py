@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ FILE_LIMIT_BYTES = 1 << 20
 
 # IPv6 with a scope: 45 characters, a percent sign, the name of an interface.
 _LONGEST_ADDRESS = 64
+_SENSITIVITIES = ("high", "normal", "low")
 _IDENTITY = re.compile(r"[0-9a-f]{12}")
 
 
@@ -33,7 +34,9 @@ class State:
         identity: 12 hex digits, made once, at random.
         volume: percent, 0 to 100; None: never set, the configuration counts.
         muted: the microphone is off.
+        sensitivity: high, normal or low; None: never set, the configuration counts.
         thresholds: wake word to the score at which it counts as heard, where that was set.
+        timers: those that run or rest, as plain values.
         trusted: address of the only server that is trusted; "": none was pinned.
 
     Raises:
@@ -42,8 +45,10 @@ class State:
 
     volume: int | None
     muted: bool
+    sensitivity: str | None
     thresholds: Mapping[str, float]
     trusted: str
+    timers: Sequence[Mapping[str, Any]]
 
     def __init__(self, directory: Path) -> None:
         _make(directory)
@@ -64,8 +69,10 @@ class State:
         return {
             "volume": self.volume,
             "muted": self.muted,
+            "sensitivity": self.sensitivity,
             "thresholds": dict(self.thresholds),
             "trusted": self.trusted,
+            "timers": list(self.timers),
         }
 
     def _read_settings(self) -> object:
@@ -76,7 +83,11 @@ class State:
         pairs = thresholds.items() if isinstance(thresholds, dict) else ()
         self.volume = volume if type(volume) is int and 0 <= volume <= 100 else None
         self.muted = content.get("muted") is True
+        sensitivity = content.get("sensitivity")
+        self.sensitivity = sensitivity if sensitivity in _SENSITIVITIES else None
         self.thresholds = {name: score for name, score in pairs if _is_score(score)}
+        timers = content.get("timers")
+        self.timers = [entry for entry in timers if isinstance(entry, dict)] if isinstance(timers, list) else []
         trusted = content.get("trusted")
         self.trusted = trusted if isinstance(trusted, str) and len(trusted) <= _LONGEST_ADDRESS else ""
         lost = any(content.get(key, value) != value for key, value in self._settings().items())

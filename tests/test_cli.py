@@ -18,6 +18,7 @@ from satellite.cli import main
 from satellite.config import LogConfig
 from satellite.config.schema import settings
 from satellite.config.writing import example
+from satellite.control import settings as control_settings
 from satellite.control.settings import Changes
 
 ROOT = Path(__file__).parent.parent
@@ -123,8 +124,7 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
         (["--status", "--output", "x.wav"], "--output goes with --demo only"),
         (
             ["--set", "volume"],
-            '--set: "volume" is not KEY=VALUE; what can be set: volume=0..100, mute=on|off, trust=anew, '
-            "threshold.NAME=0.01..1",
+            f'--set: "volume" is not KEY=VALUE; what can be set: {control_settings._KNOWN}',
         ),
         (["--port", "ten", "--status"], '--port: server.port = "ten": must be a whole number from 0 to 65535'),
         (

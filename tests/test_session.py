@@ -26,6 +26,7 @@ from satellite.core.effects import (
 )
 from satellite.core.errors import IllegalEvent
 from satellite.core.events import (
+    AlarmDismissed,
     AnswerAudio,
     AnswerEnded,
     AnswerStarted,
@@ -96,6 +97,7 @@ EXAMPLES: tuple[Event, ...] = (
     MuteChanged(True),
     MuteChanged(False),
     ListenRequested(),
+    AlarmDismissed(),
     Tick(),
 )
 

@@ -42,6 +42,22 @@ def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
     assert after.thresholds == {"alexa": 0.6}
 
 
+def test_the_sensitivity_is_there_after_a_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    state = State(tmp_path)
+    assert state.sensitivity is None
+    state.sensitivity = "high"
+    state.save()
+    assert State(tmp_path).sensitivity == "high"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("damaged", ["loud", 7, ["high"], True])
+def test_a_damaged_sensitivity_is_none(tmp_path: Path, damaged: object) -> None:
+    identity = saved(tmp_path).identity
+    (tmp_path / "state.json").write_text(json.dumps({"identity": identity, "sensitivity": damaged}))
+    assert State(tmp_path).sensitivity is None
+
+
 @given(st.none() | st.integers(0, 100), st.booleans(), st.dictionaries(st.text(), st.floats(0.01, 1.0)))
 def test_everything_that_can_be_set_survives(
     tmp_path_factory: pytest.TempPathFactory, volume: int | None, muted: bool, thresholds: dict[str, float]

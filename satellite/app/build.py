@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from satellite.detect.wakeword import WakeModel, WakeWords
 from satellite.listen.listener import Listener
 from satellite.network.discovery import Service
 from satellite.network.protocol import SatelliteInfo, WakeWord
+
+log = logging.getLogger(__name__)
 
 ONNX_SUFFIX = ".onnx"  # openWakeWord's models
 MICRO_SUFFIX = ".tflite"  # microWakeWord's
@@ -92,8 +95,10 @@ def listener(config: Config) -> Listener:
     Raises:
         ModelError: a model is missing or damaged.
     """
-    words, vad = wake_words(config), speech_detector(config)
-    return Listener(config.command, words, vad, gain_db=config.microphone.gain_db)
+    words = wake_words(config)
+    vad = speech_detector(config) if config.listening.vad == "silero" else None
+    log.info("wake words are heard by %s; speech by %s", words.statistics().engine, "Silero" if vad else "its level")
+    return Listener(config.command, words, vad, listening=config.listening, gain_db=config.microphone.gain_db)
 
 
 def wake_words(config: Config) -> WakeEngine:

@@ -16,6 +16,7 @@ from satellite.app import build, status
 from satellite.app.cues import Cues
 from satellite.app.loading import in_background
 from satellite.app.recordings import Recordings
+from satellite.app.timers import restored, saved
 from satellite.app.turns import Turns
 from satellite.app.utterance import Utterance
 from satellite.config import Config
@@ -36,6 +37,7 @@ from satellite.listen.listener import Listener
 from satellite.network.discovery import Discovery
 from satellite.network.server import Server
 from satellite.network.trust import Trust
+from satellite.session import timers
 from satellite.state import State
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class Satellite:
 
     Args:
         config: what was asked for.
-        memory: what persists; volume, mute and thresholds set at run time go before the configuration's.
+        memory: what persists; volume, mute, sensitivity and thresholds set at run time go before the configuration's.
         observe: called on the loop with the time and every event and effect, in order.
     """
 
@@ -63,6 +65,7 @@ class Satellite:
         self.started_at_s = time.monotonic()
         self.inbox = Inbox(lambda: self._loop.call_soon_threadsafe(self._drain))
         self.conversation = session.State(**_manners(config), muted=memory.muted)
+        self.timers = restored(memory.timers, self._loop.time(), time.time())
         self.utterance = Utterance()
         self.illegal_events = self.bugs = 0
         self._tick: asyncio.TimerHandle | None = None
@@ -192,6 +195,7 @@ class Satellite:
         if _hearing(old) != _hearing(config):
             await self._start_capture(config)
         self.config = replace(config, server=old.server)
+        self._listen_for(self._wanted)
         self.conversation = replace(self.conversation, **_manners(config))
         self.cues = Cues(config.sounds)
         if old.speaker != config.speaker:
@@ -252,6 +256,7 @@ class Satellite:
         self._guard(self._watch, now_s, event)
         try:
             self.conversation, effects, deadline_s = session.step(self.conversation, event, now_s)
+            effects += self._step_timers(event, now_s)
         except IllegalEvent as error:
             self.illegal_events += 1
             log.error("ignored: %s", error)
@@ -261,7 +266,16 @@ class Satellite:
             self._guard(self._watch, self._loop.time(), effect)
         if not self.conversation.kept:
             self.utterance.forget()
-        self._schedule(deadline_s)
+        times = [time_s for time_s in (deadline_s, self.timers.deadline_s) if time_s is not None]
+        self._schedule(min(times, default=None))
+
+    def _step_timers(self, event: ev.Event, now_s: float) -> list[fx.Effect]:
+        before = self.timers.running
+        self.timers, effects = timers.step(self.timers, event, now_s)
+        if self.timers.running != before:
+            self.memory.timers = saved(self.timers, now_s, time.time())
+            self._save()
+        return effects
 
     def _watch(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         self.turns.write(now_s, what)
@@ -294,8 +308,15 @@ class Satellite:
     def _listen_for(self, effect: fx.ListenFor) -> None:
         self._wanted = effect
         if self.capture:
-            keep = self.recordings.keep
-            self.capture.apply(fx.ListenSettings(effect.command, effect.muted, self.memory.thresholds, keep=keep))
+            self.capture.apply(
+                fx.ListenSettings(
+                    effect.command,
+                    effect.muted,
+                    keep=self.recordings.keep,
+                    thresholds=self.memory.thresholds,
+                    sensitivity=self.memory.sensitivity or self.config.listening.sensitivity,
+                )
+            )
 
     def _play_cue(self, effect: fx.PlayCue) -> None:
         sound = self.cues.get(effect.name)
@@ -317,11 +338,14 @@ class Satellite:
         if changes.volume is not None:
             self.memory.volume = changes.volume
             self.playback.set_volume(changes.volume)
-        if changes.thresholds:
+        if changes.thresholds or changes.sensitivity:
             self.memory.thresholds = {**self.memory.thresholds, **changes.thresholds}
+            self.memory.sensitivity = changes.sensitivity or self.memory.sensitivity
             self._listen_for(self._wanted)
         if changes.trust_anew:
             self.server.trust.forget()
+        if changes.alarm_off:
+            self.inbox.post(ev.AlarmDismissed())
         if changes.muted is not None:
             self.memory.muted = changes.muted
             self.inbox.post(ev.MuteChanged(changes.muted))
@@ -347,7 +371,7 @@ def _manners(config: Config) -> dict[str, Any]:
 
 def _hearing(config: Config) -> tuple[object, ...]:
     """What the listener and its microphone are made from."""
-    return config.microphone, config.wake_word, config.command, config.paths.models
+    return config.microphone, config.wake_word, config.listening, config.command, config.paths.models
 
 
 def _found_by(config: Config) -> tuple[object, ...]:

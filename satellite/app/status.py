@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from satellite import __version__
 from satellite.app import build
+from satellite.app.timers import shown
 
 if TYPE_CHECKING:
     from satellite.app.satellite import Satellite
@@ -20,6 +22,7 @@ def settings(satellite: Satellite) -> Mapping[str, Any]:
     return {
         "volume": config.speaker.volume if memory.volume is None else memory.volume,
         "mute": memory.muted,
+        "sensitivity": memory.sensitivity or config.listening.sensitivity,
         "threshold": {
             name: memory.thresholds.get(name, build.threshold(word))
             for word in config.wake_word
@@ -54,6 +57,7 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
             "illegal_events": satellite.illegal_events,
             "bugs": satellite.bugs,
         },
+        "timers": shown(satellite.timers, asyncio.get_running_loop().time()),
         "kept_command": asdict(satellite.utterance.statistics()),
         "last_turns": satellite.turns.last(),
     }

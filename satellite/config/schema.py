@@ -171,6 +171,7 @@ class SoundsConfig:
     awake: str = setting("off", "Played when Home Assistant begins to listen.", filled=True)
     done: str = setting("off", "Played when the command has been heard to its end.", filled=True)
     error: str = setting("default", "Played when Home Assistant reports an error.", filled=True)
+    timer: str = setting("default", "Played again and again when a timer is over.", filled=True)
     not_understood: str = setting("default", "Played when Home Assistant understood no words.", filled=True)
     waiting: str = setting("default", "Played when you are heard but Home Assistant is away: it may come.", filled=True)
     away: str = setting("default", "Played when Home Assistant did not come, or went away.", filled=True)

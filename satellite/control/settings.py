@@ -12,7 +12,8 @@ from satellite.core.errors import ConfigError, ControlError
 
 THRESHOLD = "threshold."
 
-_KNOWN = "volume=0..100, mute=on|off, trust=anew, threshold.NAME=0.01..1"
+_KNOWN = "volume=0..100, mute=on|off, sensitivity=high|normal|low, trust=anew, alarm=off, threshold.NAME=0.01..1"
+_SENSITIVITIES = ("high", "normal", "low")
 _SWITCHES = {"on": True, "off": False}
 
 
@@ -23,14 +24,18 @@ class Changes:
     Attributes:
         volume: percent, 0 to 100.
         muted: the microphone is off.
+        sensitivity: high, normal or low.
         thresholds: wake word to the score at which it counts as heard, 0.01 to 1.
         trust_anew: forget the server that is trusted alone; the next one takes its place.
+        alarm_off: silence the timers that ring.
     """
 
     volume: int | None = None
     muted: bool | None = None
+    sensitivity: str | None = None
     thresholds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     trust_anew: bool = False
+    alarm_off: bool = False
 
 
 def split_pairs(pairs: Sequence[str]) -> dict[str, str]:
@@ -54,7 +59,7 @@ def parse_settings(settings: Mapping[str, str], wake_words: Collection[str]) -> 
     """The changes that the texts ask for.
 
     Args:
-        settings: "volume", "mute", "threshold.NAME" to their texts.
+        settings: "volume", "mute", "sensitivity", "trust", "threshold.NAME" to their texts.
         wake_words: the names there are.
 
     Raises:
@@ -67,8 +72,10 @@ def parse_settings(settings: Mapping[str, str], wake_words: Collection[str]) -> 
     return Changes(
         volume=int(settings["volume"]) if "volume" in settings else None,
         muted=_SWITCHES[settings["mute"]] if "mute" in settings else None,
+        sensitivity=settings.get("sensitivity"),
         thresholds=MappingProxyType(names),
         trust_anew="trust" in settings,
+        alarm_off="alarm" in settings,
     )
 
 
@@ -80,9 +87,13 @@ def _mistake(key: str, value: str, wake_words: Collection[str]) -> str:
         return "" if fits else f'volume = "{value}": must be a whole number from 0 to 100'
     if key == "mute":
         return "" if value in _SWITCHES else f'mute = "{value}": must be on or off'
+    if key == "sensitivity":
+        return "" if value in _SENSITIVITIES else f'sensitivity = "{value}": must be high, normal or low'
+    if key == "alarm":
+        return "" if value == "off" else f'alarm = "{value}": must be off'
     if key == "trust":
         return "" if value == "anew" else f'trust = "{value}": must be anew'
-    known = ["volume", "mute", "trust", *(THRESHOLD + name for name in wake_words)]
+    known = ["volume", "mute", "sensitivity", "trust", "alarm", *(THRESHOLD + name for name in wake_words)]
     return f'"{key}" cannot be set{did_you_mean(key, known)}; what can be set: {_KNOWN}'
 
 

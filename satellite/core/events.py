@@ -251,6 +251,11 @@ class ListenRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmDismissed:
+    """The owner silences the timers that ring."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The session's deadline has come."""
 
@@ -282,6 +287,7 @@ Event: TypeAlias = (
     | TimerChanged
     | MuteChanged
     | ListenRequested
+    | AlarmDismissed
     | Tick
 )
 

@@ -1,4 +1,4 @@
-"""The conversation: a transition table without device, socket, thread or clock."""
+"""The conversation, and the timers beside it: without device, socket, thread or clock."""
 
 from satellite.session.conversation import step
 from satellite.session.state import Phase, Sound, State

@@ -312,6 +312,7 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.PipelineFailed:      (failed_late,   failed,        failed,        failed,        failed),
     ev.TimerChanged:        (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.MuteChanged:         (mute_changed,  mute_changed,  mute_changed,  mute_changed,  mute_changed),
+    ev.AlarmDismissed:      (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.Tick:                (ignore,        ignore,        ignore,        ignore,        ignore),
 }
 # fmt: on

@@ -8,7 +8,10 @@ from satellite.control.settings import Changes, parse_settings, split_pairs
 from satellite.core.errors import ConfigError, ControlError
 
 WORDS = ("alexa", "hey_jarvis", "/home/pi/a=b.onnx")
-KNOWN = "what can be set: volume=0..100, mute=on|off, trust=anew, threshold.NAME=0.01..1"
+KNOWN = (
+    "what can be set: volume=0..100, mute=on|off, sensitivity=high|normal|low, trust=anew, alarm=off, "
+    "threshold.NAME=0.01..1"
+)
 
 
 def test_pairs_are_split_at_their_last_equals_sign() -> None:
@@ -35,7 +38,9 @@ def test_a_key_given_twice_is_refused() -> None:
         ({"volume": "0"}, Changes(volume=0)),
         ({"volume": "100", "mute": "off"}, Changes(volume=100, muted=False)),
         ({"mute": "on"}, Changes(muted=True)),
+        ({"sensitivity": "high"}, Changes(sensitivity="high")),
         ({"trust": "anew"}, Changes(trust_anew=True)),
+        ({"alarm": "off"}, Changes(alarm_off=True)),
         (
             {"threshold.alexa": "1", "threshold./home/pi/a=b.onnx": "0.01"},
             Changes(thresholds={"alexa": 1.0, "/home/pi/a=b.onnx": 0.01}),
@@ -53,6 +58,7 @@ def test_right_settings_become_typed_changes(settings: dict[str, str], changes: 
         ({"volume": "-1"}, 'volume = "-1": must be a whole number from 0 to 100'),
         ({"volume": "\u0667"}, 'volume = "\u0667": must be a whole number from 0 to 100'),
         ({"mute": "yes"}, 'mute = "yes": must be on or off'),
+        ({"alarm": "on"}, 'alarm = "on": must be off'),
         ({"trust": "all"}, 'trust = "all": must be anew'),
         ({"volum": "1"}, f'"volum" cannot be set; did you mean volume?; {KNOWN}'),
         ({"zzz": "1"}, f'"zzz" cannot be set; {KNOWN}'),
