@@ -24,8 +24,10 @@ def decoded(source: StreamBuffer | BinaryIO, kind: Kind) -> Generator[Sound, Non
     try:
         from satellite.codec.ffmpeg import sound_in
     except ImportError as error:
+        # More than "no such module": it is there, and does not fit the system.
+        why = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
         raise CodecMissing(
-            f"{kind.value} is decoded by an extra that is not installed here: pip install 'satellite[codecs]' ({error})"
+            f"{kind.value} needs the extra [codecs]; run scripts/setup codecs, or pip install 'satellite[codecs]'{why}"
         ) from None
     if kind is Kind.MP4 and isinstance(source, StreamBuffer) and not _can_be_streamed(source):
         source = _all_of(source)

@@ -30,6 +30,8 @@ _ENCODINGS = {"|u1": Encoding.U8, "<i4": Encoding.S32}
 # So that it gives the first sound as early as it can. `nobuffer` is not among them: it loses what was probed.
 _OPTIONS = {"probesize": "32", "analyzeduration": "0", "codec_whitelist": ",".join(sorted(_DECODERS))}
 _READ_BYTES = 4096
+# Titles in another character set are no reason to refuse the sound; from 19 on PyAV thinks so itself.
+_TOLERANT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 # One damaged packet is a crack; so many in a row are no sound.
 _MOST_DAMAGED = 50
 
@@ -63,9 +65,9 @@ def _contained(source: Readable, container_name: str) -> Iterator[tuple[Int16, i
         "r",
         format=container_name,
         options=_OPTIONS,
-        metadata_errors="replace",
         buffer_size=_READ_BYTES,
         io_open=_refuse,
+        **_TOLERANT,
     ) as container:
         if not container.streams.audio:
             raise AudioFormatError("there is no sound in it")

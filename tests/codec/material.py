@@ -46,7 +46,7 @@ MADE = {
     "aac": Made("adts", "aac", 44_100, bit_rate=128_000, lead=1024, tail=1024),
     # One of the channels is for the bass and loses all else.
     "aac, 6 channels": Made("adts", "aac", 44_100, 6, bit_rate=500_000, lead=1024, tail=1024, snr_db=7),
-    "aac, 8 channels": Made("adts", "aac", 44_100, 8, bit_rate=700_000, lead=1024, tail=1024, snr_db=7),
+    "aac, 8 channels": Made("mp4", "aac", 44_100, 8, bit_rate=700_000, tail=1024, snr_db=7),
     "flac": Made("flac", "flac", 22_050, snr_db=np.inf),
     "flac stereo": Made("flac", "flac", 48_000, 2, snr_db=np.inf),
     "opus": Made("ogg", "libopus", 48_000, bit_rate=64_000),

@@ -33,6 +33,13 @@ def test_it_comes_at_the_wanted_rate_and_channels(tmp_path: Path) -> None:
     assert samples.shape == (24_000, 1)
 
 
+def test_a_title_in_another_character_set_is_no_hindrance(tmp_path: Path) -> None:
+    data = material("flac").replace(b"Lavf", b"L\xe4v\xff", 1)
+    assert data != material("flac")
+    (tmp_path / "sound").write_bytes(data)
+    np.testing.assert_array_equal(heard(tmp_path / "sound"), source("flac"))
+
+
 def test_a_long_file_is_read_as_it_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     path.write_bytes(wav(tune(16_000, 1), 16_000, 0xFFFF_FFFF))
