@@ -60,7 +60,9 @@ def decode(pcm: bytes, encoding: Encoding) -> Int16:
         case Encoding.S24_PACKED:
             return _rounded(_widened(pcm))
         case Encoding.FLOAT:
-            levels = np.clip(np.nan_to_num(np.frombuffer(pcm, "<f4"), nan=0.0), -1.0, 1.0)
+            # What is no number is silence: full scale in its place would hurt.
+            numbers = np.nan_to_num(np.frombuffer(pcm, "<f4"), nan=0.0, posinf=0.0, neginf=0.0)
+            levels = np.clip(numbers, -1.0, 1.0)
             clipped: Int16 = np.clip(np.rint(levels * np.float32(32768.0)), -32768, 32767).astype(np.int16)
             return clipped
 

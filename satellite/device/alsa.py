@@ -80,13 +80,13 @@ def pcm_names(direction: Direction) -> list[str]:
     return list(alsaaudio.pcms(kind))
 
 
-def probe(pcm: str, direction: Direction) -> Abilities:
+def probe(pcm: str, direction: Direction, answer_s: int = ANSWER_S) -> Abilities:
     """Open a PCM for a moment, in a child process, and ask it what it can do.
 
     Raises:
-        DeviceError: it does not open, or does not answer within ANSWER_S.
+        DeviceError: it does not open, or does not answer in time.
     """
-    can = _ask_child(pcm, direction, curious=True, answer_s=ANSWER_S)
+    can = _ask_child(pcm, direction, curious=True, answer_s=answer_s)
     card = can["card"] if can["card"] >= 0 else None
     return Abilities(tuple(can["formats"]), _rates(can["listed"], *can["rates"]), tuple(can["channels"]), card)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from satellite.core.errors import DeviceAmbiguous, DeviceBusy, DeviceError, DeviceNotFound
+from satellite.core.errors import DeviceAmbiguous, DeviceBusy, DeviceError, DeviceListingFailed, DeviceNotFound
 from satellite.device import kernel
 from satellite.device.alsa import Abilities, check, pcm_names, probe
 from satellite.device.kernel import Direction, KernelDevice
@@ -114,11 +114,30 @@ def render(devices: Sequence[DeviceInfo]) -> str:
 
 
 def main(as_json: bool) -> int:
-    """Print the devices; the exit code."""
+    """Print the devices; the exit code.
+
+    Raises:
+        DeviceListingFailed: ALSA's configuration cannot be read.
+    """
+    expect_readable()
     devices = list_devices()
     text = json.dumps([asdict(device) for device in devices], indent=2) if as_json else render(devices)
     sys.stdout.write(text + "\n")
     return 0
+
+
+def expect_readable() -> None:
+    """See that ALSA has a configuration.
+
+    Raises:
+        DeviceListingFailed: it cannot be read.
+    """
+    # ALSA's own configuration always shows some; one with a mistake shows none, and says so on standard error only.
+    if not any(map(pcm_names, DIRECTIONS)):
+        raise DeviceListingFailed(
+            "ALSA shows no devices at all: its configuration is missing or has a mistake"
+            " (/etc/asound.conf, ~/.asoundrc, /etc/alsa/conf.d); arecord -L says in which line"
+        )
 
 
 def _one_direction(direction: Direction, proc: Path, ask: Prober) -> list[DeviceInfo]:

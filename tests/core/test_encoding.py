@@ -37,6 +37,6 @@ def test_the_unused_byte_of_24_in_32_bits_is_ignored() -> None:
     assert decode(garbage.tobytes(), Encoding.S24).tolist() == [1, 1]
 
 
-def test_floats_beyond_full_scale_saturate_and_nan_is_silence() -> None:
+def test_floats_beyond_full_scale_saturate_and_what_is_no_number_is_silence() -> None:
     values = np.array([2.0, -2.0, np.nan, np.inf, -np.inf, 0.5], "<f4")
-    assert decode(values.tobytes(), Encoding.FLOAT).tolist() == [32767, -32768, 0, 32767, -32768, 16384]
+    assert decode(values.tobytes(), Encoding.FLOAT).tolist() == [32767, -32768, 0, 0, 0, 16384]

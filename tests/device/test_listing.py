@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from satcard.satcard import VirtualCards
+from satcard.satcard import VirtualCards, bare_config
 
-from satellite.core.errors import DeviceAmbiguous, DeviceBusy, DeviceDenied, DeviceNotFound
+from satellite.core.errors import DeviceAmbiguous, DeviceBusy, DeviceDenied, DeviceListingFailed, DeviceNotFound
 from satellite.device import listing
-from satellite.device.alsa import Abilities, pcm_names
+from satellite.device.alsa import Abilities, pcm_names, probe
 from satellite.device.kernel import Direction
 from satellite.device.listing import DeviceInfo, list_devices, render, resolve
 
@@ -103,7 +104,7 @@ def test_a_device_that_somebody_holds_is_not_opened(proc: Path) -> None:
 
 def test_devices_of_alsas_configuration_are_listed_in_their_direction(make_cards: MakeCards) -> None:
     make_cards(mic_rates=[48_000], mic_channels=[2])
-    devices = list_devices()
+    devices = list_devices(ask=partial(probe, answer_s=30))
     assert [(d.direction, d.name, d.is_default) for d in devices] == [
         ("capture", "default", True),
         ("capture", "satmic", False),
@@ -216,3 +217,14 @@ def test_a_card_without_a_microphone_is_no_microphone(proc: Path) -> None:
 def test_without_any_card_there_is_none_at_all(tmp_path: Path) -> None:
     with pytest.raises(DeviceNotFound, match="there is no microphone '1': there is none at all"):
         resolve("1", "capture", tmp_path)
+
+
+@pytest.mark.parametrize("text", ["pcm.broken { type", None])
+def test_a_configuration_that_alsa_cannot_read_is_said_and_not_taken_for_missing_hardware(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    (tmp_path / "asound.conf").write_text(text or "")
+    before = bare_config(tmp_path) if text else ""
+    monkeypatch.setenv("ALSA_CONFIG_PATH", f"{before}:{tmp_path}/asound.conf")
+    with pytest.raises(DeviceListingFailed, match="configuration is missing or has a mistake"):
+        listing.main(as_json=False)
