@@ -270,9 +270,12 @@ class Satellite:
         self._schedule(min(times, default=None))
 
     def _step_timers(self, event: ev.Event, now_s: float) -> list[fx.Effect]:
-        before = self.timers.running
-        self.timers, effects = timers.step(self.timers, event, now_s)
-        if self.timers.running != before:
+        before = self.timers
+        self.timers, effects = timers.step(before, event, now_s)
+        for alarm in self.timers.alarms:
+            if alarm not in before.alarms:
+                log.info("%s", alarm)
+        if self.timers.running != before.running:
             self.memory.timers = saved(self.timers, now_s, time.time())
             self._save()
         return effects

@@ -51,6 +51,10 @@ class Alarm:
     until_s: float
     confirmed: bool
 
+    def __str__(self) -> str:
+        name = f"timer {self.name!r}" if self.name else "a timer"
+        return f"{name} is over" + ("" if self.confirmed else "; Home Assistant has not confirmed it")
+
 
 @dataclass(frozen=True, slots=True)
 class Timers:
