@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,25 @@ import numpy as np
 from satellite.core.audio import Float32, Int16
 from satellite.core.errors import ModelDamaged
 from satellite.detect.clip import bundled_speech
-from satellite.detect.onnx import ANY, Shape, open_session
+from satellite.detect.onnx import ANY, Session, Shape, open_session
 
 WINDOW_SAMPLES = 512
 # A window is heard together with the end of the one before. Without it the graph does not fail: it answers about 0.
 _CONTEXT_SAMPLES = 64
 _STATE: Shape = (2, 1, 128)
 _SPEECH_S = 1.2
+
+
+def _session(path: Path) -> Session:
+    """The graph of this file: loaded once, for it keeps nothing between two runs; again when the file changes."""
+    changed_ns = path.stat().st_mtime_ns if path.is_file() else 0
+    return _loaded(path, changed_ns, os.getpid())
+
+
+# A forked child may not use its parent's session.
+@lru_cache(maxsize=4)
+def _loaded(path: Path, _changed_ns: int, _process: int) -> Session:
+    return open_session(path, {"input": (ANY, ANY), "state": (2, ANY, 128), "sr": ()})
 
 
 class Silero:
@@ -30,7 +44,7 @@ class Silero:
     """
 
     def __init__(self, path: Path) -> None:
-        self._session = open_session(path, {"input": (ANY, ANY), "state": (2, ANY, 128), "sr": ()})
+        self._session = _session(path)
         self._rate_hz = np.array(16_000, np.int64)
         self._sound = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
         self._state: Float32 = np.zeros(_STATE, np.float32)
