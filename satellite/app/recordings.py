@@ -27,6 +27,8 @@ WAITING = 8
 CLOSE_S = 1.0
 # Longer than any command.
 UTTERANCE_BYTES = 61 * WIRE_FORMAT.second_bytes
+# Cues that say that nothing will come of the command. It may survive the loss of its server.
+_THE_END = ("error", "not_understood", "away")
 # A peer's text is cut.
 TEXT = 1_000
 
@@ -122,7 +124,7 @@ class Recordings:
             case ev.PipelineFailed(code=code) if self._utterance:
                 self._utterance.about["error"] = code[:TEXT]
                 self._utterance_over()
-            case ev.ServerLost():
+            case fx.PlayCue(name=name) if name in _THE_END:
                 self._utterance_over()
 
     def _begin(self, turn: int) -> None:

@@ -64,14 +64,21 @@ def test_a_command_is_kept_as_it_was_streamed_with_what_was_understood(tmp_path:
     assert recordings.status()["count"] == 1
 
 
-@pytest.mark.parametrize(
-    "end", [ev.PipelineFailed("stt", "no"), ev.ServerLost(1, "gone"), fx.StartStream(5, -60.0), None]
-)
+@pytest.mark.parametrize("end", [ev.PipelineFailed("stt", "no"), fx.PlayCue("away"), fx.StartStream(5, -60.0), None])
 def test_a_command_that_nobody_understood_is_kept_too(tmp_path: Path, end: ev.Event | fx.Effect | None) -> None:
     lived(tmp_path, [*TURN, *([end] if end else [])])
     (about,) = told(tmp_path)
     assert about["turn"] == 4
     assert about.get("error") == ("stt" if isinstance(end, ev.PipelineFailed) else None)
+
+
+def test_a_command_that_waits_for_a_new_server_is_one_recording(tmp_path: Path) -> None:
+    away = [ev.ServerLost(1, "gone"), fx.PlayCue("waiting"), *STREAM, ev.ServerConnected(2, "peer")]
+    lived(tmp_path, [*TURN, *away, ev.TranscriptReceived("light on")])
+    (about,) = told(tmp_path)
+    assert about["transcript"] == "light on"
+    (wav,) = (tmp_path / "recordings").glob("*.wav")
+    assert len(read_wav(wav)[1]) == 6 * 200
 
 
 def test_a_near_miss_is_kept_with_its_score(tmp_path: Path) -> None:
