@@ -525,6 +525,16 @@ def test_it_stops_within_a_second_in_every_state(mailbox: Mailbox, sink: FakeSin
     assert mailbox.of(PlaybackFinished) == []
 
 
+def test_a_second_start_is_refused_and_the_first_plays_on(
+    start: StartPlayback, mailbox: Mailbox, sink: FakeSink
+) -> None:
+    playback = start(lambda: sink)
+    with pytest.raises(RuntimeError, match="once"):
+        playback.start()
+    play(playback, 1, SOUND)
+    assert mailbox.wait_for(PlaybackFinished) == [PlaybackFinished(1)]
+
+
 def test_it_can_be_stopped_before_it_was_started(mailbox: Mailbox, sink: FakeSink) -> None:
     Playback(lambda: sink, SPEAKER, mailbox.post).stop()
 
