@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from satellite.config import MicrophoneConfig
-from satellite.core.audio import RATE_HZ, Frame, Int16
+from satellite.core.audio import RATE_HZ, Frame, Int16, samples_in
 from satellite.core.effects import ListenSettings
 from satellite.core.errors import AudioFormatError, DeviceError, DeviceLost, DeviceUnsupported
 from satellite.core.events import Device, DeviceFailed, DeviceReady, Event, MicrophoneEnded, WakeDetected
@@ -30,6 +30,10 @@ _STOP_S = 1.0
 _END_S = 60.0
 _TIMINGS = 256
 _SILENCE = np.zeros(0, np.int16)
+# Wake words are decided at the end of every 80 ms: of their last sample nobody should wait for a whole period.
+_HOP = samples_in(80)
+# By which a card's clock and ours may differ in a period, a sample included.
+_MARGIN_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,11 @@ class CaptureStatistics:
     reopens: int
     last_frame_age_s: float | None
     feed_p95_ms: float
+
+
+def pause_s(position: int, period_s: float) -> float:
+    """How long to wait after all sound up to sample `position` was taken: a period, or to the end of the hop."""
+    return min(period_s, (_HOP - position % _HOP) / RATE_HZ + _MARGIN_S)
 
 
 class Capture:
@@ -209,8 +218,8 @@ class Capture:
                 elif time.monotonic() - heard_s > patience_s:
                     raise DeviceLost(f"{source.description}: no sound for {patience_s:g} s")
                 if drained:
-                    # After sound the next period is due in one period; when it was not there yet, look sooner.
-                    self._idle(source.period_s if heard else source.period_s / 2)
+                    # What was due and was not there yet is looked for sooner.
+                    self._idle(pause_s(self._position, source.period_s) if heard else source.period_s / 2)
         except EOFError:
             self._end(converter)
 

@@ -25,7 +25,7 @@ from satellite.core.errors import DeviceBusy, DeviceLost, DeviceNotFound
 from satellite.core.events import AudioLost, Device, DeviceFailed, DeviceReady, Event, MicrophoneEnded, WakeDetected
 from satellite.core.ports import Source
 from satellite.device.alsa import AlsaSource
-from satellite.device.capture import Capture, Patience
+from satellite.device.capture import Capture, Patience, pause_s
 from satellite.device.wav import WavSource
 
 MONO = AudioFormat(RATE_HZ, 1, 2)
@@ -584,3 +584,25 @@ def test_a_process_that_was_stopped_for_a_second_counts_the_second_as_lost(cards
         assert child.wait(5) == 0
     assert overruns == 1
     assert 0.9 * RATE_HZ < lost < (took_s + 0.05) * RATE_HZ
+
+
+# --- when to look -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [0, 1, 255, 700, 1279])
+def test_reads_fall_into_step_with_the_hops_that_wake_words_are_decided_on(first: int) -> None:
+    """A card that is always drained, read after each pause: soon each hop's last sample is read as it comes, and no
+    more reads are needed than periods."""
+    card_s, reads_s = first / RATE_HZ, []
+    for _ in range(100):
+        card_s += pause_s(int(card_s * RATE_HZ), 0.016)
+        reads_s.append(card_s)
+    ends_s = [hop * 0.08 for hop in range(2, 15)]
+    late_s = [min(read_s for read_s in reads_s if read_s >= end_s) - end_s for end_s in ends_s]
+    assert max(late_s) < 0.001
+    assert sum(ends_s[0] <= read_s < ends_s[-1] for read_s in reads_s) <= 5 * 12
+
+
+def test_a_pause_is_never_longer_than_a_period() -> None:
+    assert max(pause_s(position, 0.016) for position in range(3_000)) == 0.016
+    assert max(pause_s(position, 0.2) for position in range(3_000)) < 0.081
