@@ -15,8 +15,8 @@ AT = 64_000
 MS = samples_in(1)
 
 
-def wake(model: WakeModel = ALEXA, rising_ms: int = 0) -> Wake:
-    return Wake(model, 0.9, AT, AT - rising_ms * MS)
+def wake(model: WakeModel = ALEXA, rising_ms: int = 0, score: float = 0.9) -> Wake:
+    return Wake(model, score, AT, AT - rising_ms * MS)
 
 
 def voice(ms: float, dbfs: float = -25) -> Int16:
@@ -53,6 +53,24 @@ def test_the_end_of_the_word_is_where_the_sound_dips() -> None:
 
 def test_an_s_in_the_word_is_no_dip() -> None:
     assert -20 <= found_ms(around(400, voice(250), hiss(150), voice(150))) - 150 <= 20
+
+
+def test_a_weak_s_in_the_word_is_no_dip_where_the_word_is_known_to_have_one() -> None:
+    weak = (hiss(150) * 0.3).astype(np.int16)
+    sound = around(400, voice(300), weak, voice(150))
+    own = WakeModel("my_word", ALEXA.path, "My word")
+    assert -20 <= found_ms(sound) - 200 <= 20
+    assert -20 <= found_ms(sound, wake(own)) + 100 <= 20
+
+
+def test_what_is_louder_after_the_hop_makes_no_dip_of_what_is_as_loud_as_the_word() -> None:
+    assert found_ms(around(400, voice(500), voice(50, dbfs=-10), voice(900))) == -70
+
+
+def test_in_a_noisy_room_the_end_is_where_nothing_but_the_room_is_left() -> None:
+    sound = around(400, voice(500))
+    noisy = np.concatenate([sound[: LOOK_BACK + 300 * MS], voice(900)]) + noise(2.2, -38)[: LOOK_BACK + 1200 * MS]
+    assert -30 <= found_ms(noisy) - 100 <= 30
 
 
 def test_a_stop_consonant_is_too_short_to_be_the_end() -> None:
@@ -112,3 +130,4 @@ def test_what_is_older_than_the_ring_cannot_be_kept() -> None:
 def test_the_earliest_end_is_known_at_once() -> None:
     assert earliest_end(wake()) == AT - 70 * MS
     assert earliest_end(wake(rising_ms=80)) == AT - 140 * MS
+    assert earliest_end(wake(rising_ms=80, score=0.7)) == AT - 180 * MS
