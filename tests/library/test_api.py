@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from library.api import GROUPS, PAGE, render
+from reference import GROUPS, PAGE, render
 
 import satellite
 

@@ -11,7 +11,7 @@ from types import FunctionType
 import satellite
 from satellite.core import errors
 
-PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+PAGE = Path(__file__).parents[1] / "docs" / "api.md"
 HEAD = """# The library
 
 What `from satellite import ...` gives. This page is made by `scripts/make-api-docs` out of the docstrings.
