@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -512,6 +513,88 @@ def test_mute_while_idle_only_mutes() -> None:
     talk = Talk()
     assert talk(MuteChanged(True)) == [ListenFor(None, muted=True)]
     assert talk(MuteChanged(False)) == [ListenFor(None, muted=False)]
+
+
+# --- answers that ask -----------------------------------------------------------------------------------------------
+
+
+def asked(talk: Talk, text: str = "Which one?") -> list[Effect]:
+    """A turn whose answer says `text`, to the end of its sound."""
+    if not talk.state.streaming:
+        talk(WAKE)
+    talk(Transcribing(), SpeechEnded(talk.state.turn, 1, EndReason.SILENCE), TranscriptReceived("light"))
+    talk(AnswerText(text), SPEECH, AnswerEnded())
+    return talk(PlaybackFinished(talk.state.sounds[0].source))
+
+
+@pytest.mark.parametrize("text", ["Which one?", "\u54ea\u4e00\u4e2a\uff1f", "Really? "])
+def test_after_a_question_it_listens_without_a_wake_word_once_it_has_been_heard(text: str) -> None:
+    effects = asked(Talk(), text)
+    assert told(effects) == [Played(), RunPipeline()]
+    assert ListenFor(Command(2, None), muted=False) in effects
+    assert effects[-1] == PlayCue("follow_up")
+
+
+def test_a_question_may_be_known_only_while_it_is_spoken() -> None:
+    talk = Talk().streaming()
+    talk(TranscriptReceived("light"), SPEECH, AnswerText("Which one?"), AnswerEnded())
+    assert RunPipeline() in told(talk(PlaybackFinished(1)))
+
+
+@pytest.mark.parametrize(("follow_up", "text"), [("question", "Done."), ("never", "Which one?")])
+def test_otherwise_it_waits_for_the_wake_word(follow_up: str, text: str) -> None:
+    talk = Talk()
+    talk.state = replace(talk.state, follow_up=follow_up)
+    assert asked(talk, text) == [TellServer(Played())]
+    assert talk.state.phase is Phase.IDLE
+
+
+def test_it_may_listen_after_every_answer() -> None:
+    talk = Talk()
+    talk.state = replace(talk.state, follow_up="always")
+    assert RunPipeline() in told(asked(talk, "Done."))
+
+
+def test_an_announcement_never_opens_the_microphone() -> None:
+    talk = Talk()
+    talk.state = replace(talk.state, follow_up="always")
+    assert told(talk(AnswerText("Are you there?"), SPEECH, AnswerEnded(), PlaybackFinished(1))) == [Played()]
+
+
+def test_questions_for_ever_do_not_keep_the_microphone_open() -> None:
+    talk = Talk()
+    for _ in range(session.MOST_FOLLOW_UPS):
+        assert RunPipeline() in told(asked(talk))
+    assert told(asked(talk)) == [Played()]
+    assert RunPipeline() in told(asked(talk)), "a wake word begins anew"
+
+
+def test_who_does_not_answer_a_question_is_not_bothered() -> None:
+    talk = Talk()
+    asked(talk)
+    talk(Transcribing(), SpeechEnded(2, 1, EndReason.NO_SPEECH))
+    assert talk(PipelineFailed("stt-no-text-recognized", "")) == []
+    assert talk.state.phase is Phase.IDLE
+
+
+def test_after_a_barge_in_the_old_question_is_forgotten() -> None:
+    talk = Talk().streaming()
+    talk(TranscriptReceived("light"), AnswerText("Which one?"), SPEECH, WAKE, Transcribing())
+    talk(SpeechEnded(2, 1, EndReason.SILENCE), AnswerEnded(), TranscriptReceived("off"), AnswerText("Off."), SPEECH)
+    assert told(talk(AnswerEnded(), PlaybackFinished(2))) == [Played()]
+
+
+def test_a_stop_word_silences_an_answer_and_listens_to_nothing() -> None:
+    talk = Talk()
+    talk.state = replace(talk.state, stop_words=frozenset({"stop"}))
+    word = WakeDetected("stop", "Stop", 0.9, 16_000, -55.0)
+    assert talk(word) == []
+    talk.answering()(AnswerEnded())
+    assert talk(word) == [StopPlayback(), TellServer(Played())]
+    assert talk.state.phase is Phase.IDLE
+    assert kinds(talk(SPEECH)) == [PlayStart], "an announcement right afterwards is heard"
+    talk(word)
+    assert talk(AnswerAudio(b"\0\0"), AnswerEnded()) == [], "the rest of what was stopped is dropped"
 
 
 def test_listening_without_a_wake_word_names_none() -> None:

@@ -79,7 +79,9 @@ def info(config: Config) -> SatelliteInfo:
         name=name(config),
         version=__version__,
         area=config.satellite.area,
-        wake_words=tuple(WakeWord(model_name(word), phrase(word), engine=engine(word)) for word in config.wake_word),
+        wake_words=tuple(
+            WakeWord(model_name(word), phrase(word), engine=engine(word)) for word in config.wake_word if not word.stop
+        ),
         speaker=None if speaker.device == "none" else AudioFormat(speaker.rate_hz, speaker.channels, 2),
     )
 

@@ -369,7 +369,13 @@ class Satellite:
 def _manners(config: Config) -> dict[str, Any]:
     """What the conversation goes by."""
     command = config.command
-    return {"server_ends": command.end_of_speech == "server", "max_s": command.max_s, "keep_s": command.keep_s}
+    return {
+        "server_ends": command.end_of_speech == "server",
+        "max_s": command.max_s,
+        "keep_s": command.keep_s,
+        "follow_up": command.follow_up,
+        "stop_words": frozenset(build.model_name(word) for word in config.wake_word if word.stop),
+    }
 
 
 def _hearing(config: Config) -> tuple[object, ...]:

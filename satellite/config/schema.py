@@ -95,6 +95,10 @@ class WakeWordConfig:
         low=2.0,
         high=60.0,
     )
+    stop: bool = setting(
+        False,
+        "A word that only stops: an answer, an announcement, the alarm of a timer. Nothing is listened to after it.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,11 @@ class CommandConfig:
     end_silence_ms: float = setting(600.0, "Silence that ends the command.", low=100.0, high=5_000.0)
     no_speech_s: float = setting(5.0, "Give up when nothing is said for so long.", low=1.0, high=30.0)
     max_s: float = setting(30.0, "Longest command.", low=2.0, high=60.0)
+    follow_up: str = setting(
+        "question",
+        "Listen again without a wake word: when the answer ends in a question mark (question), after each (always).",
+        choices=("never", "question", "always"),
+    )
     keep_s: float = setting(
         15.0,
         "A command spoken while Home Assistant is away waits so long for it (of longer ones 30 s are kept); 0: never.",
@@ -171,6 +180,7 @@ class SoundsConfig:
     awake: str = setting("off", "Played when Home Assistant begins to listen.", filled=True)
     done: str = setting("off", "Played when the command has been heard to its end.", filled=True)
     error: str = setting("default", "Played when Home Assistant reports an error.", filled=True)
+    follow_up: str = setting("default", "Played when it listens again without a wake word.", filled=True)
     timer: str = setting("default", "Played again and again when a timer is over.", filled=True)
     not_understood: str = setting("default", "Played when Home Assistant understood no words.", filled=True)
     waiting: str = setting("default", "Played when you are heard but Home Assistant is away: it may come.", filled=True)

@@ -21,6 +21,7 @@ class _Note(NamedTuple):
 _CUES = {
     "awake": (_Note(660, 60), _Note(880, 80)),
     "done": (_Note(880, 60), _Note(660, 80)),
+    "follow_up": (_Note(880, 90),),
     "timer": (_Note(784, 110), _Note(988, 110), _Note(784, 110), _Note(988, 170)),
     "error": (_Note(330, 140), _Note(247, 220)),
     "not_understood": (_Note(440, 120), _Note(392, 120), _Note(440, 160)),

@@ -51,6 +51,10 @@ ANSWER_S = 60.0
 STREAM_GRACE_S = 2.0
 # Home Assistant's code for sound in which its recogniser found no words.
 NOT_UNDERSTOOD = "stt-no-text-recognized"
+# As Western and full-width scripts, Arabic, Greek and Armenian write them.
+QUESTION_MARKS = ("?", "\uff1f", "\u061f", "\u037e", "\u055e")
+# Of two machines that ask each other, one must stop.
+MOST_FOLLOW_UPS = 5
 # Quiet enough for a lead-in when no wake word told the noise floor.
 LEAD_IN_FLOOR_DBFS = -60.0
 
@@ -88,13 +92,26 @@ def ignore(state: State, _event: ev.Event, _now_s: float) -> Step:
 
 
 def wake(state: State, event: ev.WakeDetected, now_s: float) -> Step:
-    """A wake word: stop what plays, ask for a run, stream."""
+    """A wake word: stop what plays, ask for a run, stream; a stop word stops what plays."""
+    if event.model in state.stop_words:
+        return stop(state, now_s)
+    state = replace(state, follow_ups=0)
     return _begin(state, now_s, event.at, event.floor_dbfs, [fx.TellServer(msg.Detection(event.model))])
+
+
+def stop(state: State, now_s: float) -> Step:
+    """Silence what sounds, and listen to nothing."""
+    if not state.sounds:
+        return state, []
+    state, cut = cut_playback(state, now_s)
+    # No run follows that would settle what is old: the next sound is new, and is played.
+    state, effects = to_idle(replace(state, stale_until=None))
+    return state, [*cut, *effects]
 
 
 def listen(state: State, _event: ev.ListenRequested, now_s: float) -> Step:
     """Listen without a wake word."""
-    return _begin(state, now_s, None, LEAD_IN_FLOOR_DBFS, [])
+    return _begin(replace(state, follow_ups=0), now_s, None, LEAD_IN_FLOOR_DBFS, [])
 
 
 def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, detection: list[fx.Effect]) -> Step:
@@ -108,6 +125,8 @@ def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, d
         state,
         phase=Phase.REQUESTED,
         turn=state.turn + 1,
+        answered=False,
+        asks=False,
         accepted=False,
         resent=False,
         accept_by=None if away else now_s + ACCEPT_S,
@@ -163,11 +182,14 @@ def transcript(state: State, _event: ev.TranscriptReceived, now_s: float) -> Ste
     effects: list[fx.Effect] = []
     if state.streaming:
         state, effects = end_stream(state, now_s, tell=False)
+    state = replace(state, answered=True, asks=state.follow_up == "always")
     return replace(state, phase=Phase.ANSWERING, accept_by=None, wait_by=now_s + ANSWER_S), effects
 
 
-def answer_comes(state: State, _event: ev.AnswerText, now_s: float) -> Step:
-    """The answer is being spoken by the server: wait on."""
+def answer_comes(state: State, event: ev.AnswerText, now_s: float) -> Step:
+    """The answer is being spoken by the server: wait on. It may ask something."""
+    if state.answered and state.follow_up == "question":
+        state = replace(state, asks=event.text.rstrip().endswith(QUESTION_MARKS))
     return replace(state, wait_by=now_s + ANSWER_S) if state.wait_by else state, []
 
 
@@ -198,7 +220,7 @@ def sound_goes_on(state: State, event: ev.AnswerAudio, now_s: float) -> Step:
     return replace(state, sound_by=now_s + ANSWER_S), [fx.PlayAudio(sound.source, event.pcm)]
 
 
-def sound_ends(state: State, _event: ev.AnswerEnded, _now_s: float) -> Step:
+def sound_ends(state: State, _event: ev.AnswerEnded, now_s: float) -> Step:
     """The sound is complete."""
     if state.dropping:
         return replace(state, dropping=False), []
@@ -206,13 +228,30 @@ def sound_ends(state: State, _event: ev.AnswerEnded, _now_s: float) -> Step:
     if sound is None:
         return state, []
     state, effects = update_sound(replace(state, sound_by=None), replace(sound, complete=True))
-    return state, [fx.PlayEnd(sound.source), *effects]
+    state, more = _follow_up(state, now_s)
+    return state, [fx.PlayEnd(sound.source), *effects, *more]
 
 
-def finished(state: State, event: ev.PlaybackFinished, _now_s: float) -> Step:
+def finished(state: State, event: ev.PlaybackFinished, now_s: float) -> Step:
     """A sound has been heard to its end."""
     sound = next((sound for sound in state.sounds if sound.source == event.source), None)
-    return update_sound(state, replace(sound, finished=True)) if sound else (state, [])
+    if sound is None:
+        return state, []
+    state, effects = update_sound(state, replace(sound, finished=True))
+    state, more = _follow_up(state, now_s)
+    return state, effects + more
+
+
+def _follow_up(state: State, now_s: float) -> Step:
+    """The answer is over. When it asked something, a person need not say the wake word again."""
+    if state.phase is not Phase.IDLE or not state.answered:
+        return state, []
+    asks, state = state.asks, replace(state, answered=False, asks=False)
+    if not asks or state.connection is None or state.follow_ups >= MOST_FOLLOW_UPS:
+        return state, []
+    state = replace(state, follow_ups=state.follow_ups + 1)
+    state, effects = _begin(state, now_s, None, LEAD_IN_FLOOR_DBFS, [])
+    return state, [*effects, fx.PlayCue("follow_up")] if effects else []
 
 
 def failed(state: State, event: ev.PipelineFailed, _now_s: float) -> Step:
@@ -220,6 +259,9 @@ def failed(state: State, event: ev.PipelineFailed, _now_s: float) -> Step:
     state = replace(state, accept_by=None, stale_until=None)
     if event.code == "duplicate_wake_up_detected" or (state.phase is Phase.ANSWERING and state.sounds):
         return to_idle(state) if not state.sounds else (state, [])
+    if event.code == NOT_UNDERSTOOD and state.follow_ups:
+        # Nobody needs to answer a question.
+        return to_idle(state)
     return give_up(state, "not_understood" if event.code == NOT_UNDERSTOOD else "error")
 
 

@@ -39,6 +39,11 @@ class State:
 
     Attributes:
         keep_s: how long a complete command waits for a server that is away; 0: not at all.
+        stop_words: models that only stop what sounds.
+        follow_up: after which answers to listen without a wake word: "never", "question" or "always".
+        follow_ups: how many turns in a row began like that.
+        answered: what sounds now answers a command of ours.
+        asks: the answer wants another command.
         accepted: a server runs a pipeline for this turn.
         resent: this turn's command was sent to a second server; to a third it is not.
     """
@@ -46,6 +51,11 @@ class State:
     server_ends: bool = False
     max_s: float = 30.0
     keep_s: float = 15.0
+    stop_words: frozenset[str] = frozenset()
+    follow_up: str = "question"
+    follow_ups: int = 0
+    answered: bool = False
+    asks: bool = False
     muted: bool = False
     phase: Phase = Phase.IDLE
     turn: int = 0
