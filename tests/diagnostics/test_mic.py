@@ -33,9 +33,9 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No satellite of this machine is asked, no configuration of it is read; the models are the usual ones."""
     monkeypatch.setenv("SATELLITE_PATHS_MODELS", str(Path.home() / ".local/share/satellite/models"))
     monkeypatch.setenv("SATELLITE_PATHS_CONTROL", str(tmp_path / "none.sock"))
-    (tmp_path / "satellite").mkdir()
-    (tmp_path / "satellite" / "satellite.toml").touch()
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "config" / "satellite").mkdir(parents=True)
+    (tmp_path / "config" / "satellite" / "satellite.toml").touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     # A loaded machine must not look like a card that loses sound.
     monkeypatch.setenv("SATELLITE_MICROPHONE_BUFFER_MS", "4000")
 
