@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -104,6 +105,8 @@ def main() -> None:
     options.add_argument("--tiny", action="store_true", help="one turn of made sound: only shows that it runs")
     given = options.parse_args()
     priority = _take_priority()
+    # Also when we are told to end, the daemon is ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     corpus: Corpus | Made = Made() if given.tiny else Corpus(given.data)
     starts, idle_s = (1, 1.0) if given.tiny else (given.starts, given.idle)
     settings = {**SETTINGS, "speaker": "idle_s = 0.5"} if given.tiny else SETTINGS
