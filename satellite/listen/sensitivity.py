@@ -25,9 +25,9 @@ NORMAL = "normal"
 # For speech 0.5 becomes 0.3 or 0.7; for a wake word 0.35 or 0.7, and one of 0.97 becomes 0.95 or 0.99.
 LEVELS: Mapping[str, Sensitivity] = MappingProxyType(
     {
-        "high": Sensitivity(gate_margin_db=5.0, vad_odds=3 / 7, wake_odds=7 / 13),
-        NORMAL: Sensitivity(gate_margin_db=7.0, vad_odds=1.0, wake_odds=1.0),
-        "low": Sensitivity(gate_margin_db=10.0, vad_odds=7 / 3, wake_odds=7 / 3),
+        "high": Sensitivity(gate_margin_db=4.0, vad_odds=3 / 7, wake_odds=7 / 13),
+        NORMAL: Sensitivity(gate_margin_db=5.0, vad_odds=1.0, wake_odds=1.0),
+        "low": Sensitivity(gate_margin_db=8.0, vad_odds=7 / 3, wake_odds=7 / 3),
     }
 )
 

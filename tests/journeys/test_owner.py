@@ -65,6 +65,22 @@ def test_a_threshold_that_nothing_reaches_makes_it_deaf_to_the_word(home: RunHom
     home(story)
 
 
+def test_the_sensitivity_is_changed_while_it_runs_and_survives_a_kill(home: RunHome) -> None:
+    async def story(home: Home) -> None:
+        assert (await home.box.status())["settings"]["sensitivity"] == "normal"
+        answer = await home.box.set(sensitivity="low")
+        assert answer["sensitivity"] == "low"
+        home.say_command()
+        await home.ha.running()
+        await home.box.stop(signal.SIGKILL)
+        await home.box.start()
+        status = await home.box.reports(lambda status: status["listener"] != "loading models")
+        assert status["settings"]["sensitivity"] == "low"
+        assert status["listener"]["engine"] == "openWakeWord, incremental"
+
+    home(story)
+
+
 def test_a_new_configuration_is_taken_up_without_a_restart(home: RunHome) -> None:
     async def story(home: Home) -> None:
         text = home.box.config.read_text()

@@ -65,7 +65,8 @@ def test_how_much_louder_than_the_room_a_window_was_can_be_asked_later() -> None
     loud = hear(gate, windows(50, -65))
     end = hear(gate, voice(1, -45), loud)
     hear(gate, windows(100, -65, seed=1), end)
-    assert gate.excess_db(loud) == pytest.approx(20, abs=1)
+    # White noise is 2 dB weaker, and a tone of 300 Hz as strong, where voices are.
+    assert gate.excess_db(loud) == pytest.approx(22, abs=1)
     assert gate.excess_db(end + 50 * BLOCK) == pytest.approx(0, abs=1)
 
 
@@ -105,6 +106,14 @@ def test_a_voice_in_white_noise_that_begins_opens_it() -> None:
     assert gate.is_open(end)
 
 
+def test_rumble_does_not_open_it() -> None:
+    gate = Gate()
+    end = hear(gate, windows(50, -65))
+    rumble = tone(50, 1, -55)
+    hear(gate, rumble + noise(1, -65, seed=1), end)
+    assert not any(opened(gate, end, end + len(rumble)))
+
+
 def test_a_window_of_digital_silence_says_nothing_about_the_room() -> None:
     gate = Gate()
     end = hear(gate, windows(50, -65))
@@ -115,10 +124,10 @@ def test_a_window_of_digital_silence_says_nothing_about_the_room() -> None:
     assert gate.level_dbfs == -100
 
 
-@pytest.mark.parametrize(("margin_db", "opens"), [(5, True), (7, True), (10, False)])
+@pytest.mark.parametrize(("margin_db", "opens"), [(4, True), (5, True), (8, False)])
 def test_the_margin_decides(margin_db: float, opens: bool) -> None:
     gate = Gate(margin_db)
     end = hear(gate, windows(60, -65))
-    # 8.5 dB over the room, noise included.
-    hear(gate, windows(6, -65, seed=1) + voice(6, -57.2), end)
+    # 6.5 dB over the room, noise included.
+    hear(gate, windows(6, -65, seed=1) + voice(6, -62), end)
     assert gate.is_open(end + 2 * BLOCK) is opens

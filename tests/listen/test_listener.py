@@ -207,6 +207,32 @@ def test_a_threshold_set_at_run_time_is_obeyed() -> None:
     assert feed(scripted(SCRIPT), noise(3), strict) == []
 
 
+@pytest.mark.parametrize(
+    ("sensitivity", "score", "heard"),
+    [("high", 0.36, 1), ("high", 0.34, 0), ("normal", 0.49, 0), ("low", 0.69, 0), ("low", 0.71, 1)],
+)
+def test_the_sensitivity_moves_the_thresholds_at_run_time(sensitivity: str, score: float, heard: int) -> None:
+    listener = scripted({WAKE_AT: {"alexa": score}})
+    assert feed(listener, noise(1)) == []
+    how = ListenSettings(sensitivity=sensitivity)
+    assert len(feed(listener, noise(2), how, start=RATE_HZ)) == heard
+
+
+def test_a_threshold_set_at_run_time_is_that_of_normal_sensitivity() -> None:
+    how = ListenSettings(thresholds={"alexa": 0.97}, sensitivity="high")
+    assert len(feed(scripted({WAKE_AT: {"alexa": 0.95}}), noise(3), how)) == 1
+    assert feed(scripted({WAKE_AT: {"alexa": 0.94}}), noise(3), how) == []
+
+
+@pytest.mark.parametrize(("sensitivity", "heard"), [("high", True), ("normal", True), ("low", False)])
+def test_the_sensitivity_moves_what_counts_as_speech(sensitivity: str, heard: bool) -> None:
+    listener = scripted(vad_threshold=0.85)
+    how = ListenSettings(command=Command(1, None), sensitivity=sensitivity)
+    sound = np.concatenate([noise(0.5, -65), tone(300, 0.5, -25), noise(1.5, -65)])
+    events = others(feed(listener, sound, how))
+    assert any(isinstance(event, SpeechStarted) for event in events) is heard
+
+
 def test_nobody_speaks() -> None:
     listener = scripted(SCRIPT)
     events = feed(listener, noise(9), cuts=[WAKE_AT])
