@@ -6,16 +6,19 @@ import io
 from collections.abc import Generator
 from typing import BinaryIO
 
-from satellite.codec.frames import Sound
+from satellite.codec.frames import Losses, Sound
 from satellite.codec.kinds import Kind
-from satellite.codec.pipe import StreamBuffer
-from satellite.core.errors import CodecMissing
+from satellite.codec.pipe import LIMIT_BYTES, StreamBuffer
+from satellite.core.errors import AudioFormatError, CodecMissing
 
 _BOX_BYTES = 16
 
 
-def decoded(source: StreamBuffer | BinaryIO, kind: Kind) -> Generator[Sound, None, None]:
+def decoded(source: StreamBuffer | BinaryIO, kind: Kind, losses: Losses) -> Generator[Sound, None, None]:
     """The sound in `source`, as it can be read. FFmpeg's libraries are loaded at the first call.
+
+    Args:
+        losses: what is left out is counted here.
 
     Raises:
         CodecMissing: the extra is not installed.
@@ -31,7 +34,7 @@ def decoded(source: StreamBuffer | BinaryIO, kind: Kind) -> Generator[Sound, Non
         ) from None
     if kind is Kind.MP4 and isinstance(source, StreamBuffer) and not _can_be_streamed(source):
         source = _all_of(source)
-    yield from sound_in(source, kind)
+    yield from sound_in(source, kind, losses)
 
 
 def _can_be_streamed(source: StreamBuffer) -> bool:
@@ -51,4 +54,6 @@ def _can_be_streamed(source: StreamBuffer) -> bool:
 
 def _all_of(source: StreamBuffer) -> BinaryIO:
     source.wait_for_end()
+    if source.burst:
+        raise AudioFormatError(f"its index is behind more than {LIMIT_BYTES >> 20} MiB of sound: read it as a file")
     return io.BytesIO(source.read())

@@ -14,7 +14,7 @@ import av
 import av.error
 import numpy as np
 
-from satellite.codec.frames import Sound
+from satellite.codec.frames import Losses, Sound
 from satellite.codec.kinds import Kind
 from satellite.codec.mp3 import FrameCutter, Trim
 from satellite.core.audio import AudioFormat, Int16, to_int16
@@ -42,24 +42,25 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def sound_in(source: Readable, kind: Kind) -> Iterator[Sound]:
+def sound_in(source: Readable, kind: Kind, losses: Losses) -> Iterator[Sound]:
     """Decode a container (or MP3, which has none) to its end.
 
-    Damaged packets are left out; many in a row end it.
+    Damaged packets are left out and counted; many in a row end it.
 
     Raises:
         AudioFormatError: it is damaged, holds no sound, or a kind of sound that is not decoded.
     """
     heard = False
     with _mapped(kind):
-        for samples, rate_hz in _mpeg(source) if kind is Kind.MP3 else _contained(source, _CONTAINERS[kind]):
+        sounds = _mpeg(source, losses) if kind is Kind.MP3 else _contained(source, _CONTAINERS[kind], losses)
+        for samples, rate_hz in sounds:
             heard = heard or len(samples) > 0
             yield AudioFormat(rate_hz, samples.shape[1], 2), samples.astype("<i2", copy=False).tobytes()
     if not heard:
         raise AudioFormatError(f"it ends before its sound begins, or it is not {kind.value}")
 
 
-def _contained(source: Readable, container_name: str) -> Iterator[tuple[Int16, int]]:
+def _contained(source: Readable, container_name: str, losses: Losses) -> Iterator[tuple[Int16, int]]:
     with av.open(
         source,
         "r",
@@ -72,18 +73,21 @@ def _contained(source: Readable, container_name: str) -> Iterator[tuple[Int16, i
         if not container.streams.audio:
             raise AudioFormatError("there is no sound in it")
         stream = container.streams.audio[0]
-        decoder = _Decoder(stream.codec_context)
+        decoder = _Decoder(stream.codec_context, losses)
         for packet in container.demux(stream):
             yield from decoder.decode(packet)
 
 
-def _mpeg(source: Readable) -> Iterator[tuple[Int16, int]]:
+def _mpeg(source: Readable, losses: Losses) -> Iterator[tuple[Int16, int]]:
     cutter, trim = FrameCutter(), Trim()
     decoders: dict[int, _Decoder] = {}
     for header, frame in _mpeg_frames(source, cutter):
         if trim.begins(header, frame):
             continue
-        decoder = decoders.setdefault(header.layer, _Decoder(_context(header.layer)))
+        losses.skipped_bytes = cutter.skipped_bytes
+        decoder = decoders.get(header.layer) or decoders.setdefault(
+            header.layer, _Decoder(_context(header.layer), losses)
+        )
         sounds = list(decoder.decode(av.Packet(frame)))
         for samples, rate_hz in sounds:
             yield trim.sound(samples), rate_hz
@@ -104,19 +108,21 @@ def _context(layer: int) -> av.CodecContext:
 class _Decoder:
     """Packets to samples; counts what is damaged."""
 
-    def __init__(self, context: av.CodecContext | None) -> None:
+    def __init__(self, context: av.CodecContext | None, losses: Losses) -> None:
         name = context.codec.name if context else "unknown"
         if context is None or name not in _DECODERS:
             raise AudioFormatError(f"its sound is of a kind that is not decoded: {name}")
         context.thread_count = 1
         self._context = context
+        self._losses = losses
         self._damaged = 0
 
     def decode(self, packet: av.Packet) -> Iterator[tuple[Int16, int]]:
         try:
             frames = self._context.decode(packet)
-        except av.error.InvalidDataError:
+        except av.error.FFmpegError:
             self._damaged += 1
+            self._losses.packets += 1
             if self._damaged >= _MOST_DAMAGED:
                 raise
             return

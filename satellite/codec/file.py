@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from satellite.codec.extra import decoded
-from satellite.codec.frames import AudioFrame, Conformer, Sound
+from satellite.codec.frames import AudioFrame, Conformer, Losses, Sound
 from satellite.codec.kinds import ID3_BYTES, SOUND_BYTES, Kind, recognised, tag_bytes
 from satellite.codec.wav_stream import WavStream
 
@@ -31,7 +31,7 @@ def decode_file(
     conformer = Conformer(sample_rate, num_channels)
     with path.open("rb") as file:
         kind = _kind(file)
-        for sound in _wav(file) if kind is Kind.WAV else decoded(file, kind):
+        for sound in _wav(file) if kind is Kind.WAV else decoded(file, kind, Losses()):
             yield from conformer.frames(sound)
     yield from conformer.flush()
 

@@ -45,6 +45,14 @@ class AudioFrame:
         return samples_of(self.data, self.num_channels)
 
 
+@dataclass(slots=True)
+class Losses:
+    """What of a stream could not be decoded and was left out, counted since its beginning."""
+
+    packets: int = 0
+    skipped_bytes: int = 0
+
+
 class Conformer:
     """Makes frames of one rate and channel count out of sound of any, which may change in its course.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from satellite.codec.waiting import Bell
 from satellite.core.errors import InputEnded, Overflow
 
@@ -24,6 +26,8 @@ class StreamBuffer:
         self._bytes = bytearray()
         self._ended = False
         self._closed = False
+        self._starving = False
+        self._burst = False
 
     @property
     def waiting_bytes(self) -> int:
@@ -36,9 +40,14 @@ class StreamBuffer:
         return self._ended
 
     @property
-    def closed(self) -> bool:
-        """Nobody wants more."""
-        return self._closed
+    def starving(self) -> bool:
+        """A reader can do nothing with what waits: it needs more."""
+        return self._starving
+
+    @property
+    def burst(self) -> bool:
+        """A reader needed more than may wait."""
+        return self._burst
 
     def push(self, data: bytes) -> None:
         """Add bytes; after `close` they are dropped.
@@ -53,6 +62,8 @@ class StreamBuffer:
             if self._closed:
                 return
             if len(self._bytes) + len(data) > self._limit_bytes:
+                self._burst = self._starving
+                self._bell.ring()
                 raise Overflow(
                     f"{len(self._bytes)} undecoded bytes wait, {len(data)} more would be above {self._limit_bytes}: "
                     "read first, then push again"
@@ -81,15 +92,21 @@ class StreamBuffer:
             return self.take(size)
 
     def peek(self, size: int) -> bytes:
-        """The first `size` bytes, left where they are; waits for all of them. Fewer at the end."""
+        """The first `size` bytes, left where they are; waits for all of them. Fewer at the end, or when it is burst."""
         with self._bell:
-            self._bell.wait(lambda: len(self._bytes) >= size or self._ended or self._closed)
+            self._starve(lambda: len(self._bytes) >= size)
             return bytes(self._bytes[:size])
 
     def wait_for_end(self) -> None:
-        """Return when all is there, or nobody wants it."""
+        """Return when all is there, when it is burst, or when nobody wants it."""
         with self._bell:
-            self._bell.wait(lambda: self._ended or self._closed)
+            self._starve(lambda: False)
+
+    def _starve(self, enough: Callable[[], bool]) -> None:
+        self._starving = not enough()
+        self._bell.ring()
+        self._bell.wait(lambda: enough() or self._ended or self._closed or self._burst)
+        self._starving = False
 
     def take(self, size: int) -> bytes:
         """Like `read`, without waiting. The caller holds the lock."""

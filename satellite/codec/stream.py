@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from satellite.codec.extra import decoded
-from satellite.codec.frames import AudioFrame, Conformer, FrameQueue
+from satellite.codec.frames import WAITING_S, AudioFrame, Conformer, FrameQueue, Losses
 from satellite.codec.kinds import ID3_BYTES, SOUND_BYTES, TAG_LIMIT_BYTES, Kind, labelled, recognised, tag_bytes
 from satellite.codec.pipe import LIMIT_BYTES, StreamBuffer
 from satellite.codec.waiting import Bell
@@ -29,10 +29,19 @@ _LONGEST_END_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class DecoderStatistics:
-    """What waits in a decoder: bytes that are not decoded, seconds of sound that are not read."""
+    """What waits in a decoder, and what it left out.
+
+    Attributes:
+        undecoded_bytes: pushed and not decoded.
+        waiting_s: decoded and not read.
+        damaged_packets: they could not be decoded.
+        skipped_bytes: they were no MP3.
+    """
 
     undecoded_bytes: int
     waiting_s: float
+    damaged_packets: int
+    skipped_bytes: int
 
 
 class AudioStreamDecoder:
@@ -64,6 +73,7 @@ class AudioStreamDecoder:
         self._bell = Bell()
         self._input = StreamBuffer(self._bell)
         self._output = FrameQueue(self._bell)
+        self._losses = Losses()
         self._kind: Kind | None = None
         self._wav: WavStream | None = None
         self._thread: threading.Thread | None = None
@@ -86,7 +96,7 @@ class AudioStreamDecoder:
         self._recognise()
 
     def drain(self) -> None:
-        """Wait until at most half of the 8 MiB are undecoded."""
+        """Wait until at most half of the 8 MiB are undecoded, or the decoder cannot go on without more."""
         with self._bell:
             self._bell.wait(self._drained)
 
@@ -95,22 +105,26 @@ class AudioStreamDecoder:
         await self._bell.wait_async(self._drained)
 
     def statistics(self) -> DecoderStatistics:
-        """What waits."""
+        """What waits, and what was left out."""
         with self._bell:
-            return DecoderStatistics(self._input.waiting_bytes, self._output.waiting_s)
+            return DecoderStatistics(
+                self._input.waiting_bytes, self._output.waiting_s, self._losses.packets, self._losses.skipped_bytes
+            )
 
     def available(self) -> list[AudioFrame]:
-        """The frames that are decoded now, without waiting.
+        """The frames that are decoded now, without waiting; at most about 10 s of them.
 
         Raises:
             AudioFormatError: like the iteration, once the frames before the error are taken.
         """
         frames: list[AudioFrame] = []
+        left_s = WAITING_S
         with self._bell:
-            while self._advance() and not (frames and self._output.waiting_s == 0):
+            while left_s > 0 and self._advance() and not (frames and self._output.waiting_s == 0):
                 if (frame := self._output.take()) is None:
                     break
                 frames.append(frame)
+                left_s -= frame.duration_s
         return frames
 
     def close(self) -> None:
@@ -151,7 +165,8 @@ class AudioStreamDecoder:
         return self
 
     async def __anext__(self) -> AudioFrame:
-        """Like `__next__`."""
+        """Like `__next__`; other tasks have their turn before each frame."""
+        await asyncio.sleep(0)
         await self._bell.wait_async(self._advance)
         with self._bell:
             frame = self._output.take()
@@ -174,7 +189,8 @@ class AudioStreamDecoder:
         await self.aclose()
 
     def _drained(self) -> bool:
-        return self._input.waiting_bytes <= LIMIT_BYTES // 2 or self._output.ended
+        stuck = self._kind is None or self._input.starving or self._output.ended
+        return stuck or self._input.waiting_bytes <= LIMIT_BYTES // 2
 
     def _thread_left(self) -> bool:
         return self._output.writer_left
@@ -200,7 +216,7 @@ class AudioStreamDecoder:
             try:
                 self._kind = recognised(sound, self._label, tag > 0)
             except AudioFormatError as error:
-                self._fail(error)
+                self._finish(error)
             else:
                 self._begin(self._kind)
 
@@ -209,7 +225,10 @@ class AudioStreamDecoder:
             self._wav = WavStream()
             return
         self._thread = threading.Thread(
-            target=_decode, name="AudioDecoder", args=(kind, self._input, self._conformer, self._output), daemon=True
+            target=_decode,
+            name="AudioDecoder",
+            args=(kind, self._input, self._conformer, self._output, self._losses),
+            daemon=True,
         )
         self._thread.start()
 
@@ -225,23 +244,23 @@ class AudioStreamDecoder:
                 for frame in self._conformer.frames(sound):
                     self._output.add(frame)
         except AudioFormatError as error:
-            self._fail(error)
+            self._finish(error)
         else:
             if not data:
-                self._fail(None)
+                self._finish(None)
 
-    def _fail(self, error: AudioFormatError | None) -> None:
+    def _finish(self, error: AudioFormatError | None) -> None:
         for frame in self._conformer.flush():
             self._output.add(frame)
         self._output.end(error)
         self._input.close()
 
 
-def _decode(kind: Kind, source: StreamBuffer, conformer: Conformer, output: FrameQueue) -> None:
+def _decode(kind: Kind, source: StreamBuffer, conformer: Conformer, output: FrameQueue, losses: Losses) -> None:
     """The thread: it knows nothing of the decoder."""
     error: BaseException | None = None
     try:
-        with contextlib.closing(decoded(source, kind)) as sounds:
+        with contextlib.closing(decoded(source, kind, losses)) as sounds:
             for sound in sounds:
                 if not all(map(output.put, conformer.frames(sound))):
                     return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -227,21 +228,79 @@ def test_above_8_mib_pushing_is_refused_and_may_be_repeated_after_reading() -> N
 
 def test_a_coroutine_can_wait_for_room() -> None:
     async def run() -> int:
+        data, piece = wav(np.zeros(12_000_000, np.int16), 48_000), LIMIT_BYTES // 2
+        assert len(data) > 2 * LIMIT_BYTES
+
+        async def feed(decoder: AudioStreamDecoder) -> None:
+            for start in range(0, len(data), piece):
+                await decoder.adrain()
+                decoder.push(data[start : start + piece])
+            decoder.end_input()
+
         async with AudioStreamDecoder() as decoder:
-            data = wav(np.zeros(3_000_000, np.int16), 48_000)
-
-            async def feed() -> None:
-                for _ in range(3):
-                    await decoder.adrain()
-                    decoder.push(data if not decoder.statistics().undecoded_bytes else data[44:])
-                decoder.end_input()
-
-            feeding = asyncio.create_task(feed())
+            feeding = asyncio.create_task(feed(decoder))
             count = sum([frame.samples_per_channel async for frame in decoder])
             await feeding
             return count
 
-    assert asyncio.run(run()) >= 3_000_000
+    assert asyncio.run(run()) == 12_000_000
+
+
+def test_an_mp4_that_needs_more_than_may_wait_is_an_error_for_both_sides() -> None:
+    silence = struct.pack(">I4s", 1 << 30, b"mdat")
+    with AudioStreamDecoder() as decoder:
+        decoder.push(material("mp4")[:28] + silence)
+        with pytest.raises(Overflow):
+            for _ in range(9):
+                decoder.drain()
+                decoder.push(bytes(1024 * 1024))
+        with pytest.raises(AudioFormatError, match="read it as a file"):
+            next(decoder)
+
+
+def test_what_is_taken_at_once_is_bounded() -> None:
+    with AudioStreamDecoder() as decoder:
+        pushed(decoder, wav(np.zeros(8_000 * 100, np.int16), 8_000))
+        taken = decoder.available()
+        assert WAITING_S <= sum(frame.duration_s for frame in taken) < WAITING_S + 2
+        assert sum(frame.samples_per_channel for frame in [*taken, *decoder]) == 48_000 * 100
+
+
+def test_what_is_left_out_is_counted() -> None:
+    data = bytearray(material("mp3", 3.0))
+    data[5_000:5_100] = bytes(100)
+    data[9_000:9_000] = bytes(1_000)
+    with AudioStreamDecoder() as decoder:
+        list(pushed(decoder, bytes(data)))
+        assert decoder.statistics().skipped_bytes >= 1_000
+    broken = bytearray(material("mp4, index first", 3.0))
+    for place in range(len(broken) // 2, len(broken) * 2 // 3, 300):
+        broken[place] ^= 0x55
+    with AudioStreamDecoder() as decoder:
+        heard_s = sum(frame.duration_s for frame in pushed(decoder, bytes(broken)))
+        assert 1.5 < heard_s < 3.1
+        assert decoder.statistics().damaged_packets > 0
+
+
+def test_other_tasks_have_their_turn_while_a_long_stream_is_read() -> None:
+    async def run() -> int:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        async with AudioStreamDecoder() as decoder:
+            pushed(decoder, wav(tune(48_000, 20), 48_000))
+            neighbour = asyncio.create_task(other())
+            frames = len([frame async for frame in decoder])
+            neighbour.cancel()
+            assert turns >= frames > 50
+            return turns
+
+    assert asyncio.run(run())
 
 
 # --- ends ------------------------------------------------------------------------------------------------------------
