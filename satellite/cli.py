@@ -128,8 +128,7 @@ def _flag(name: str) -> str:
 def _run(options: argparse.Namespace) -> int:
     from satellite.app import run
 
-    _checked(options)
-    return run(_loader(options))
+    return run(lambda: _checked(options).config)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -286,7 +285,7 @@ def _checked(options: argparse.Namespace) -> Loaded:
     from satellite.config.sources import TextSetting
 
     loaded = read(options.config, os.environ, [TextSetting(*given) for given in options.settings])
-    mistakes = [*loaded.mistakes, *check_names(loaded.config)]
+    mistakes = [*loaded.mistakes, *check_names(loaded.config, loaded.origins)]
     if mistakes:
         raise ConfigError(mistakes)
     return loaded

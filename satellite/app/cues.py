@@ -40,15 +40,15 @@ class Cues:
         return self._sounds[name]
 
 
-def mistakes(config: SoundsConfig) -> list[str]:
-    """What is wrong with the owner's files, a line each."""
+def mistakes(config: SoundsConfig) -> list[tuple[str, str]]:
+    """What is wrong with the owner's files: the key, and a line."""
     found = []
     for name, choice in asdict(config).items():
         if choice not in (OFF, DEFAULT):
             try:
                 _read(choice)
             except (OSError, AudioFormatError) as error:
-                found.append(f"sounds.{name}: {choice}: {_reason(error)}")
+                found.append((f"sounds.{name}", f"sounds.{name}: {choice}: {_reason(error)}"))
     return found
 
 

@@ -15,7 +15,6 @@ from satellite.app import build, loading
 from satellite.app.health import dead_thread, hears, summary
 from satellite.app.journal import Journal
 from satellite.app.logs import start_log
-from satellite.app.names import check_names
 from satellite.app.satellite import Satellite
 from satellite.config import Config
 from satellite.control.server import ControlServer
@@ -37,7 +36,7 @@ def run(load: Callable[[], Config]) -> int:
     """Run the satellite until SIGTERM or Ctrl-C.
 
     Args:
-        load: reads the configuration; called again on SIGHUP.
+        load: reads and checks the configuration; called again on SIGHUP.
 
     Returns:
         The exit code.
@@ -46,9 +45,6 @@ def run(load: Callable[[], Config]) -> int:
         SatelliteError: it cannot start; the text says why.
     """
     config = load()
-    mistakes = check_names(config)
-    if mistakes:
-        raise ConfigError(mistakes)
     start_log(config.log)
     asyncio.run(Daemon(config, load).serve())
     if threads := _left_behind():
@@ -144,9 +140,6 @@ class Daemon:
     async def _apply_new_config(self, satellite: Satellite) -> None:
         try:
             config = self._load()
-            mistakes = check_names(config)
-            if mistakes:
-                raise ConfigError(mistakes)
             start_log(config.log)
             await satellite.reload(config)
             if (config.paths.state, config.paths.control) != (self._config.paths.state, self._config.paths.control):

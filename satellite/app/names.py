@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from satellite import models
 from satellite.app import cues
@@ -15,23 +17,37 @@ from satellite.detect import microwakeword
 WAKE_WORDS = (models.WAKE_WORD, models.MICRO_WAKE_WORD)
 
 
-def check_names(config: Config) -> list[str]:
-    """A line for each name that leads nowhere. Devices are not looked for: they may be plugged in later."""
-    return [*_model_mistakes(config), *_twice(config), *cues.mistakes(config.sounds)]
+def check_names(config: Config, origins: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """A line for each name that leads nowhere. Devices are not looked for: they may be plugged in later.
+
+    Args:
+        origins: key ("wake_word.0.model") to where its value comes from, for the lines.
+    """
+    found = (*_model_mistakes(config), *_twice(config), *cues.mistakes(config.sounds))
+    return [f"{place}: {text}" if (place := _place(key, origins)) else text for key, text in found]
 
 
-def _model_mistakes(config: Config) -> list[str]:
-    return [f"wake_word.model: {text}" for word in config.wake_word if (text := _model_mistake(word))]
+def _place(key: str, origins: Mapping[str, str]) -> str:
+    """Where the key's value comes from, or the table that it stands in."""
+    while key and key not in origins:
+        key = key.rpartition(".")[0]
+    return origins.get(key, "")
 
 
-def _twice(config: Config) -> list[str]:
+def _model_mistakes(config: Config) -> Iterator[tuple[str, str]]:
+    for row, word in enumerate(config.wake_word):
+        if text := _model_mistake(word):
+            yield f"wake_word.{row}.model", f"wake_word.model: {text}"
+
+
+def _twice(config: Config) -> Iterator[tuple[str, str]]:
     """Home Assistant and --set know a wake word by its name alone."""
-    counts = Counter(model_name(word) for word in config.wake_word)
-    return [
-        f"wake_word.model: {count} wake words are called {name}; keep one, or rename the file"
-        for name, count in counts.items()
-        if count > 1
-    ]
+    names = [model_name(word) for word in config.wake_word]
+    for name, count in Counter(names).items():
+        if count > 1:
+            last = len(names) - 1 - names[::-1].index(name)
+            text = f"wake_word.model: {count} wake words are called {name}; keep one, or rename the file"
+            yield f"wake_word.{last}.model", text
 
 
 def _model_mistake(word: WakeWordConfig) -> str:

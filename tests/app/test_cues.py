@@ -72,6 +72,6 @@ def test_what_is_no_sound_is_told_with_its_key_and_its_file(data: bytes, tmp_pat
     path = tmp_path / "own.mp3"
     path.write_bytes(data)
     config = SoundsConfig(done=str(path))
-    (line,) = mistakes(config)
+    ((_, line),) = mistakes(config)
     assert line.startswith(f"sounds.done: {path}: ")
     assert Cues(config).get("done") == Cues(SoundsConfig(done="default")).get("done")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,16 @@ def test_two_wake_words_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_the_home_of_nobody_is_a_mistake_like_others() -> None:
     config = Config(wake_word=words("~nosuchuser/a.onnx").wake_word, sounds=SoundsConfig(awake="~nosuchuser/a.wav"))
     assert [line.partition(":")[0] for line in check_names(config)] == ["wake_word.model", "sounds.awake"]
+
+
+def test_a_mistake_says_where_the_name_stands() -> None:
+    config = replace(words("hey_jarvis", "alexo"), sounds=SoundsConfig(awake="gone.wav"))
+    origins = {
+        "wake_word.0.model": "a.toml:2",
+        "wake_word.1.model": "a.toml:4",
+        "sounds.awake": "SATELLITE_SOUNDS_AWAKE",
+    }
+    wrong, gone = check_names(config, origins)
+    assert wrong.startswith("a.toml:4: wake_word.model: ")
+    assert gone.startswith("SATELLITE_SOUNDS_AWAKE: sounds.awake: gone.wav")
+    assert check_names(words("alexo"), {"wake_word": "--wake-word"})[0].startswith("--wake-word: ")
