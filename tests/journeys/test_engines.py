@@ -17,7 +17,7 @@ BOTH = {"[wake_word]": 'model = "okay_nabu"\n[[wake_word]]\nmodel = "alexa"', "c
 async def answer(ha: FakeHomeAssistant) -> None:
     await ha.stream_ended()
     await ha.transcript("nothing")
-    await ha.answer("Yes?", tone(0.2))
+    await ha.answer("Done", tone(0.2))
 
 
 @pytest.mark.skipif(bool(missing()), reason=missing())
