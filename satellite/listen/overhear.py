@@ -17,6 +17,8 @@ BEFORE = round(1.5 * RATE_HZ)
 AFTER = round(0.5 * RATE_HZ)
 # From this share of its threshold on, a score that did not fire is a near miss.
 NEAR = 0.5
+# A score may dip on its way up to a wake, and between two syllables: what is closer together is one utterance.
+TOGETHER = round(0.8 * RATE_HZ)
 # The scores of a word that was heard go on for a while; and who says it again at once is not misunderstood.
 _AFTER_A_WAKE = 2 * RATE_HZ
 _WAITING = 8
@@ -24,9 +26,12 @@ _WAITING = 8
 
 @dataclass(frozen=True, slots=True)
 class _Peak:
+    """`at`: end of its hop; `near_at`: of the last hop so far that was near."""
+
     score: float
     threshold: float
     at: int
+    near_at: int
 
 
 class Overhearing:
@@ -50,9 +55,9 @@ class Overhearing:
             threshold = thresholds[name]
             peak = self._peaks.get(name)
             if at > self._quiet_until and score >= NEAR * threshold:
-                if peak is None or score > peak.score:
-                    self._peaks[name] = _Peak(score, threshold, at)
-            elif peak:
+                best = replace(peak, near_at=at) if peak else _Peak(score, threshold, at, at)
+                self._peaks[name] = best if best.score >= score else _Peak(score, threshold, at, at)
+            elif peak and at - peak.near_at >= TOGETHER:
                 del self._peaks[name]
                 self._missed(name, peak, keep)
 

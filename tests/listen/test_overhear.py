@@ -68,6 +68,14 @@ def test_the_way_up_to_a_wake_and_down_from_it_is_no_near_miss() -> None:
     assert listener.statistics().near_misses == 0
 
 
+def test_a_dip_before_a_wake_and_two_peaks_of_one_utterance_are_no_near_misses_of_their_own() -> None:
+    listener, (event,) = overheard({AT - 4 * HOP: {"alexa": 0.3}, AT: {"alexa": 0.9}})
+    assert (event.kind, listener.statistics().near_misses) == ("wake", 0)
+    listener, (event,) = overheard({AT - 5 * HOP: {"alexa": 0.45}, AT: {"alexa": 0.4}})
+    assert (event.at, listener.statistics().near_misses) == (AT - 5 * HOP, 1)
+    assert overheard({AT - 12 * HOP: {"alexa": 0.3}, AT: {"alexa": 0.4}})[0].statistics().near_misses == 2
+
+
 def test_without_being_asked_nothing_is_given_but_near_misses_are_counted() -> None:
     listener, events = overheard({AT: {"alexa": 0.45}}, NOTHING)
     assert events == []
