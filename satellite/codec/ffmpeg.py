@@ -1,7 +1,7 @@
 """FFmpeg's decoders, through PyAV: the one door to it.
 
-FFmpeg is told which container to read, and may open nothing but the bytes it is given: left to itself it would take a
-playlist for sound and fetch what it names.
+FFmpeg is told which container to read, and may open nothing but the bytes it is given: left to itself it takes a list
+for sound, and opens the files and addresses in it.
 """
 
 from __future__ import annotations

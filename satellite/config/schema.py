@@ -175,8 +175,7 @@ class DiscoveryConfig:
 
 @dataclass(frozen=True, slots=True)
 class SoundsConfig:
-    """[sounds]: each is "default", "off", or the path of a sound file: WAV, or any
-    other format with the extra [codecs]."""
+    """[sounds]: each is "default", "off", or the path of a sound file (not WAV: with the extra [codecs])."""
 
     awake: str = setting("off", "Played when Home Assistant begins to listen.", filled=True)
     done: str = setting("off", "Played when the command has been heard to its end.", filled=True)
