@@ -98,27 +98,19 @@ class Box:
         self._reader = asyncio.create_task(self._read_log())
 
     async def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
-        """Ask it to end: its exit code, and how many seconds it took, but for those that it waited for a core."""
+        """Ask it to end: its exit code, and how many seconds it took, but for those that it or we waited for a core."""
         assert self._process
         loop = asyncio.get_running_loop()
-        began_s, waited_s = loop.time(), self._waited_s()
+        ours, its = Path("/proc/self/task"), Path(f"/proc/{self._process.pid}/task")
+        began_s, we_s, it_s = loop.time(), _waited_s(ours), _waited_s(its)
         lost_s = 0.0
         self._process.send_signal(number)
         ended = asyncio.create_task(self._process.wait())
         while not ended.done():
-            lost_s = max(lost_s, self._waited_s() - waited_s)
+            lost_s = max(lost_s, _waited_s(its) - it_s)
             await asyncio.wait((ended,), timeout=ASK_AGAIN_S)
             assert loop.time() < began_s + PATIENCE_S, f"it does not end; log: {self.log[-10:]}"
-        return ended.result(), loop.time() - began_s - lost_s
-
-    def _waited_s(self) -> float:
-        """For how long all its threads together were ready to run and no core was free, so far."""
-        assert self._process
-        waited_ns = 0
-        with contextlib.suppress(OSError):
-            for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
-                waited_ns += int((thread / "schedstat").read_text().split()[1])
-        return waited_ns / 1e9
+        return ended.result(), loop.time() - began_s - lost_s - (_waited_s(ours) - we_s)
 
     def signal(self, number: int) -> None:
         """Send a signal."""
@@ -172,6 +164,15 @@ class Box:
         self._news.set()
 
 
+def _waited_s(threads: Path) -> float:
+    """For how long they together were ready to run and no core was free, so far."""
+    waited_ns = 0
+    with contextlib.suppress(OSError):
+        for thread in threads.iterdir():
+            waited_ns += int((thread / "schedstat").read_text().split()[1])
+    return waited_ns / 1e9
+
+
 def clip(name: str) -> npt.NDArray[np.int16]:
     """A made recording: int16, (n,), 16 kHz."""
     with wave.open(str(DATA / f"{name}.wav")) as file:
@@ -203,7 +204,7 @@ def _free_port() -> int:
 def _config(folder: Path, port: int, settings: dict[str, str]) -> str:
     tables = {
         "satellite": 'name = "Test"',
-        "microphone": 'device = "satmic"\nbuffer_ms = 2000',
+        "microphone": 'device = "satmic"\nbuffer_ms = 5000',
         "speaker": 'device = "satspk"',
         "server": f'host = "127.0.0.1"\nport = {port}',
         "discovery": "enabled = false",

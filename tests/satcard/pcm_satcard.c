@@ -277,7 +277,7 @@ SND_PCM_PLUGIN_DEFINE_FUNC(satcard)
 	    (err = snd_pcm_ioplug_set_param_list(&s->io, SND_PCM_IOPLUG_HW_FORMAT, s->nlist[2], s->list[2])) < 0 ||
 	    (err = snd_pcm_ioplug_set_param_minmax(&s->io, SND_PCM_IOPLUG_HW_PERIOD_BYTES, 64, 256 * 1024)) < 0 ||
 	    (err = snd_pcm_ioplug_set_param_minmax(&s->io, SND_PCM_IOPLUG_HW_BUFFER_BYTES, 128, 1024 * 1024)) < 0 ||
-	    (err = snd_pcm_ioplug_set_param_minmax(&s->io, SND_PCM_IOPLUG_HW_PERIODS, 2, 64)) < 0) {
+	    (err = snd_pcm_ioplug_set_param_minmax(&s->io, SND_PCM_IOPLUG_HW_PERIODS, 2, 1024)) < 0) {
 		snd_pcm_ioplug_delete(&s->io); return err;
 	}
 	*pcmp = s->io.pcm;
