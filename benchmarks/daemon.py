@@ -104,7 +104,7 @@ def main() -> None:
     options.add_argument("--write", action="store_true", help="also into docs/performance.md")
     options.add_argument("--tiny", action="store_true", help="one turn of made sound: only shows that it runs")
     given = options.parse_args()
-    priority = _take_priority()
+    priority = "" if given.tiny else _take_priority()
     # Also when we are told to end, the daemon is ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     corpus: Corpus | Made = Made() if given.tiny else Corpus(given.data)
@@ -114,7 +114,7 @@ def main() -> None:
         measured = asyncio.run(
             Measurement(Path(folder), corpus.wake(WORD)[: given.clips], idle_s, settings).run(starts)
         )
-    publish("daemon", f"{measured}\n\n{priority}", write=given.write and not given.tiny)
+    publish("daemon", f"{measured}\n\n{priority}".strip(), write=given.write and not given.tiny)
 
 
 def _take_priority() -> str:
