@@ -121,6 +121,7 @@ class Intake:
 
     def _read(self, source: Source, chunker: Chunker) -> None:
         heard_s, patience_s = time.monotonic(), _FIRST_SOUND_S
+        fresh = False
         while not self._stopping.is_set():
             captured = source.read()
             now_s = time.monotonic()
@@ -131,12 +132,14 @@ class Intake:
                 self._gap.got(len(captured.pcm) / source.format.second_bytes)
                 self._put(chunker.feed(captured.pcm, now_s))
             if captured.pcm or captured.overrun:
-                heard_s, patience_s = now_s, _NO_SOUND_S
+                heard_s, patience_s, fresh = now_s, _NO_SOUND_S, True
                 continue
             self._gap.caught_up(now_s)
             if now_s - heard_s > patience_s:
                 raise DeviceLost(f"{source.description}: no sound for {patience_s:g} s")
-            self._stopping.wait(source.period_s / 2)
+            # After sound the next period is due in one period; when it was not there yet, look sooner.
+            self._stopping.wait(source.period_s if fresh else source.period_s / 2)
+            fresh = False
 
     def _put(self, heard: list[Heard]) -> None:
         if not heard:
