@@ -11,7 +11,7 @@ from typing import Any
 from satellite.core.audio import seconds
 from satellite.detect.vad import WINDOW_SAMPLES
 from satellite.detect.wakeword import HOP_SAMPLES
-from satellite.diagnostics.measure import Figures, Traces, WakeFigures
+from satellite.diagnostics.measure import Figures, Span, Traces, WakeFigures
 from satellite.diagnostics.meter import sparkline
 from satellite.diagnostics.recording import Recording
 from satellite.diagnostics.verdict import Conditions, Finding, Severity, is_healthy, level_text
@@ -28,6 +28,7 @@ class Examination:
 
     Attributes:
         vad_threshold: probability from which sound counts as speech.
+        utterances: from when to when somebody spoke, with the pauses that the configuration allows.
         notes: what could not be done, for a person.
     """
 
@@ -37,6 +38,7 @@ class Examination:
     conditions: Conditions
     findings: tuple[Finding, ...]
     vad_threshold: float
+    utterances: tuple[Span, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -125,7 +127,12 @@ def as_json(result: Examination) -> str:
             "guided": conditions.guided,
         },
         "traces": {
-            "speech": {"step_s": WINDOW_S, "threshold": result.vad_threshold, "values": traces.speech.tolist()},
+            "speech": {
+                "step_s": WINDOW_S,
+                "threshold": result.vad_threshold,
+                "values": traces.speech.tolist(),
+                "utterances": list(result.utterances),
+            },
             "level_dbfs": {"step_s": WINDOW_S, "values": traces.levels_dbfs.tolist()},
             "wake_words": {
                 name: {

@@ -229,6 +229,23 @@ class Measure:
         return tuple((a, b) for a in count for b in count if a < b and fits(self._channels.correlation(a, b)))
 
 
+def utterances(speaking: npt.NDArray[np.bool_], shortest_s: float, pause_s: float) -> tuple[Span, ...]:
+    """From when to when somebody speaks, debounced: shorter pauses are part of it, shorter sounds are none.
+
+    Args:
+        speaking: for each window of WINDOW_SAMPLES.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], speaking, [False])))) * seconds(WINDOW_SAMPLES)
+    found: list[list[float]] = []
+    for begin, end in edges.reshape(-1, 2).tolist():
+        if found and begin - found[-1][1] < pause_s:
+            found[-1][1] = end
+            found[-1][2] += end - begin
+        else:
+            found.append([begin, end, end - begin])
+    return tuple((begin, end) for begin, end, spoken_s in found if spoken_s >= shortest_s)
+
+
 class _Pieces:
     """Cuts a stream into pieces of one size; the rest waits."""
 

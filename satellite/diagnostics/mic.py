@@ -16,7 +16,7 @@ from satellite.core.places import expanded
 from satellite.diagnostics import examination
 from satellite.diagnostics.examination import Examination
 from satellite.diagnostics.hearing import Daemon, find_daemon, in_force, listened, opened, recorded
-from satellite.diagnostics.measure import Ears, Measure
+from satellite.diagnostics.measure import Ears, Measure, utterances
 from satellite.diagnostics.meter import Meter
 from satellite.diagnostics.recording import Phase, Recording, Stream, record
 from satellite.diagnostics.verdict import Conditions, judge
@@ -103,13 +103,15 @@ def examine(recording: Recording, config: Config, *, guided: bool = False) -> Ex
         channel=channel,
     )
     figures = measure.figures(recording.spans.get("quiet"))
+    traces, command = measure.traces(), config.command
     return Examination(
         recording,
         figures,
-        measure.traces(),
+        traces,
         conditions,
         judge(figures, conditions),
-        config.command.vad_threshold,
+        command.vad_threshold,
+        utterances(traces.speech >= command.vad_threshold, command.min_speech_ms / 1000, command.end_silence_ms / 1000),
         notes,
     )
 

@@ -150,10 +150,9 @@ def _speech(result: Examination, across: Axis) -> str:
     speech = _pooled(result.traces.speech, np.maximum)
     times = _times(len(result.traces.speech), len(speech), WINDOW_S)
     threshold = Line(result.vad_threshold, f"threshold {result.vad_threshold:g}", "limit")
-    over = np.flatnonzero(np.diff(np.concatenate(([False], speech >= result.vad_threshold, [False]))))
-    spoken = (drawing.span(*_edges(pair, times), across, "speaking") for pair in over.reshape(-1, 2))
+    spoken = (drawing.span(begin, end, across, "speaking") for begin, end in result.utterances)
     shapes = "".join(spoken) + drawing.curve(times, speech, axes, "said")
-    return drawing.chart("Speech", "probability, Silero", shapes, axes, [threshold], tall=90)
+    return drawing.chart("Speech", "probability, Silero; shaded: an utterance", shapes, axes, [threshold], tall=90)
 
 
 def _wake_words(result: Examination, across: Axis) -> str:
@@ -170,12 +169,6 @@ def _wake_words(result: Examination, across: Axis) -> str:
         names.append((kind, f"{word.phrase}, best {word.best_score:.2f}"))
     chart = drawing.chart("Wake word", "score", "".join(curves), axes, lines, tall=90)
     return chart + drawing.legend(names)
-
-
-def _edges(pair: npt.NDArray[np.int64], times: Floats) -> tuple[float, float]:
-    """The times between which a stretch of windows lies."""
-    first, end = pair
-    return float(times[first]) - WINDOW_S / 2, float(times[end - 1]) + WINDOW_S / 2
 
 
 def _pooled(values: Floats, pool: np.ufunc, most: int = _MOST_POINTS) -> Floats:

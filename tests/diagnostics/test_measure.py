@@ -15,7 +15,7 @@ from signals import silence, tone
 
 from satellite.core.audio import AudioFormat, Int16
 from satellite.detect.wakeword import Scores, WakeModel
-from satellite.diagnostics.measure import Ears, Figures, Measure, Traces, WakeFigures
+from satellite.diagnostics.measure import Ears, Figures, Measure, Traces, WakeFigures, utterances
 
 MONO, STEREO = AudioFormat(16_000, 1, 2), AudioFormat(16_000, 2, 2)
 WORD = WakeModel("word", Path("word.onnx"), "Word")
@@ -164,3 +164,28 @@ def test_a_wake_word_is_counted_once_for_each_time_it_is_said() -> None:
 def test_a_sound_too_short_for_scores_has_none() -> None:
     (word,) = measured(tone(500, 0.05), ears=ears()).wake_words
     assert word == WakeFigures("word", "Word", 0.5, 0.0, None, 0)
+
+
+def windows(pattern: str) -> np.ndarray:
+    """Windows of 32 ms: x is speech."""
+    return np.array([letter == "x" for letter in pattern], bool)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "spans"),
+    [
+        ("", []),
+        (".....", []),
+        ("..xxxx..", [(2, 6)]),
+        ("xxxx", [(0, 4)]),
+        (".xxx..xxx.", [(1, 9)]),  # a pause of 64 ms is part of it
+        ("xxxx...xxxx", [(0, 4), (7, 11)]),
+        ("..xx.....xxxxx", [(9, 14)]),  # 64 ms are a click
+        ("xx.xx", [(0, 5)]),  # two that are near each other are no click
+    ],
+)
+def test_an_utterance_has_pauses_and_a_click_is_none(pattern: str, spans: list[tuple[int, int]]) -> None:
+    found = utterances(windows(pattern), shortest_s=0.096, pause_s=0.08)
+    assert [(begin, end) for begin, end in found] == [
+        (pytest.approx(begin * 0.032), pytest.approx(end * 0.032)) for begin, end in spans
+    ]

@@ -118,6 +118,9 @@ def test_json_is_the_documented_form(tmp_path: Path, run_test_mic: TestMic) -> N
     assert [name for name in sorted(names) if f"`{name}`" not in documented] == []
     assert answer["figures"]["hum"]["mains_hz"] == 50
     trace = answer["traces"]["speech"]
+    # The pause after the wake word is shorter than one that ends a command.
+    ((begin_s, end_s),) = trace["utterances"]
+    assert (begin_s, end_s) == pytest.approx((1.0, 3.6), abs=0.3)
     assert len(trace["values"]) * trace["step_s"] == pytest.approx(answer["figures"]["duration_s"], abs=0.05)
     assert max(answer["traces"]["wake_words"]["hey_jarvis"]["values"]) > 0.5
 
