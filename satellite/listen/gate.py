@@ -93,7 +93,7 @@ class Gate:
         return any(opening.begin <= begin < opening.end for opening in reversed(self._openings))
 
     def excess_db(self, begin: int) -> float:
-        """By how much a voice in the window that begins at this sample, one of the last 160, was louder than the room."""
+        """By how much the window that begins at this sample, one of the last 160, was louder than the room, in voices."""
         return self._excess_db[begin // WINDOW_SAMPLES % _WINDOWS]
 
     def _open(self, begin: int, end: int) -> None:

@@ -7,8 +7,9 @@ from satellite.detect.wakeword import HOP_SAMPLES, Scores
 from satellite.listen.gate import Gate
 from satellite.listen.preroll import RingBuffer
 
-# 480 ms before the gate opened are heard, so that the word has its beginning.
-PREROLL_HOPS = 6
+# So much from before it opened is heard: the word has its beginning, and the classifier little of what was before the
+# rest. All of it is caught up with within 0.5 s, before a word is over.
+PREROLL_HOPS = 12
 # What was held back is caught up with so fast: a small board must still do it within a hop.
 REPLAYED_HOPS = 2
 
