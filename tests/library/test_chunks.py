@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from speech import clip, model
 
@@ -12,6 +13,9 @@ from satellite.core.audio import RATE_HZ, AudioFormat
 from satellite.library.chunks import Chunker, Heard
 from satellite.library.settings import InputSettings
 from satellite.library.speaking import detector
+
+# A busy machine may be slow at any moment.
+PATIENT = hypothesis_settings(deadline=None)
 
 SOUND = (np.arange(9_000) % 7_919 + 1).astype(np.int16)
 
@@ -32,6 +36,7 @@ def told(found: list[Heard]) -> list[tuple[object, ...]]:
     ]
 
 
+@PATIENT
 @given(
     sizes=st.lists(st.integers(0, 5_000), max_size=20),
     form=st.builds(AudioFormat, st.sampled_from([16_000, 44_100]), st.integers(1, 2), st.just(2)),
@@ -58,6 +63,7 @@ def test_cutting_does_not_matter_to_the_model() -> None:
     assert told(chunks(settings, form, pcm, [3, 700, 1, 9_999, 12])) == told(chunks(settings, form, pcm, []))
 
 
+@PATIENT
 @given(st.integers(64, 3_000), st.sampled_from(["int16", "float32"]))
 def test_every_sample_comes_once_in_order(frames: int, dtype: str) -> None:
     settings = InputSettings(frames_per_buffer=frames, dtype=dtype, as_ndarray=True)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satellite.core.audio import Int16
@@ -14,6 +14,9 @@ from satellite.core.errors import SettingOutOfRange, ThresholdOutOfRange, VadUnk
 from satellite.library.cutting import Cutter, Ending, Utterance, UtteranceSettings
 from satellite.library.settings import InputSettings
 from satellite.library.speaking import Energy
+
+# A busy machine may be slow at any moment.
+PATIENT = settings(deadline=None)
 
 RATE = 16_000
 # 32 ms each: what the detector judges at a time.
@@ -94,6 +97,7 @@ def test_bytes_floats_channels_and_rates_come_back_as_they_were(rate_hz: int) ->
     assert len(back) / rate_hz == pytest.approx(only.end_s - only.start_s, abs=0.001)
 
 
+@PATIENT
 @given(st.lists(st.integers(1, 5_000), max_size=20), st.text("S.", max_size=60))
 def test_cutting_the_stream_does_not_matter(sizes: list[int], pattern: str) -> None:
     samples = sound("." + pattern)

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satellite.core import errors
@@ -30,6 +30,9 @@ ANYTHING = st.one_of(st.integers(), st.floats(), st.text(max_size=5), st.boolean
         ("highpass_hz", 10, 4_000, errors.SettingOutOfRange),
     ],
 )
+
+# A busy machine may be slow at any moment.
+PATIENT = settings(deadline=None)
 def test_each_argument_of_a_microphone_has_its_range_and_its_error(
     name: str, low: int, high: int, error: type[errors.ArgumentError]
 ) -> None:
@@ -78,6 +81,7 @@ def test_each_detector_has_its_threshold_unless_one_is_given() -> None:
     assert InputSettings(vad="energy", vad_threshold=0.0).threshold == 0.0
 
 
+@PATIENT
 @given(st.dictionaries(st.sampled_from([field.name for field in fields(InputSettings)]), ANYTHING))
 def test_whatever_is_given_it_is_taken_or_refused_by_an_error_of_ours(given_: dict[str, Any]) -> None:
     taken = None
