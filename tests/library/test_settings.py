@@ -13,6 +13,8 @@ from satellite.library.microphone import Microphone
 from satellite.library.settings import InputSettings
 from satellite.library.speaker import Speaker
 
+# A busy machine may be slow at any moment.
+PATIENT = settings(deadline=None)
 ANYTHING = st.one_of(st.integers(), st.floats(), st.text(max_size=5), st.booleans(), st.none(), st.binary(max_size=3))
 
 
@@ -30,9 +32,6 @@ ANYTHING = st.one_of(st.integers(), st.floats(), st.text(max_size=5), st.boolean
         ("highpass_hz", 10, 4_000, errors.SettingOutOfRange),
     ],
 )
-
-# A busy machine may be slow at any moment.
-PATIENT = settings(deadline=None)
 def test_each_argument_of_a_microphone_has_its_range_and_its_error(
     name: str, low: int, high: int, error: type[errors.ArgumentError]
 ) -> None:
