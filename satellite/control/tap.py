@@ -112,10 +112,16 @@ class Tap:
 
     Args:
         muted: the microphone is; called in the capture thread and in the loop.
+        first_sound_s: a microphone that gives none for so long is not to be listened to.
+        patience_s: a listener that takes nothing for so long is put out.
     """
 
-    def __init__(self, muted: Callable[[], bool]) -> None:
+    def __init__(
+        self, muted: Callable[[], bool], first_sound_s: float = _FIRST_SOUND_S, patience_s: float = _PATIENCE_S
+    ) -> None:
         self._muted = muted
+        self._first_sound_s = first_sound_s
+        self._patience_s = patience_s
         self._queue: _Queue | None = None
         self._process = self._times = self._dropped_bytes = 0
         self._since_s = 0.0
@@ -157,8 +163,8 @@ class Tap:
         queue = self._queue = _Queue(self._muted)
         log.info("process %d listens to the microphone, for at most %g s", self._process, seconds)
         try:
-            await _begin(queue, writer)
-            await _send(queue, writer, seconds)
+            await _begin(queue, writer, self._first_sound_s)
+            await _send(queue, writer, seconds, self._patience_s)
         finally:
             self._queue = None
             self._dropped_bytes += queue.dropped_bytes
@@ -194,9 +200,9 @@ class _Tapped:
         self._source.close()
 
 
-async def _begin(queue: _Queue, writer: asyncio.StreamWriter) -> None:
+async def _begin(queue: _Queue, writer: asyncio.StreamWriter, first_sound_s: float) -> None:
     """Tell the format as soon as it is known."""
-    deadline_s = time.monotonic() + _FIRST_SOUND_S
+    deadline_s = time.monotonic() + first_sound_s
     while queue.form is None:
         if time.monotonic() > deadline_s:
             raise ControlError("the satellite's microphone gives no sound; satellite --status says why")
@@ -204,7 +210,7 @@ async def _begin(queue: _Queue, writer: asyncio.StreamWriter) -> None:
     writer.write(encode({"ok": {"format": queue.form, "description": queue.description}}))
 
 
-async def _send(queue: _Queue, writer: asyncio.StreamWriter, seconds: float) -> None:
+async def _send(queue: _Queue, writer: asyncio.StreamWriter, seconds: float, patience_s: float) -> None:
     end_s = time.monotonic() + seconds
     sent_s = 0.0
     while (now_s := time.monotonic()) < end_s and not queue.ended:
@@ -212,7 +218,7 @@ async def _send(queue: _Queue, writer: asyncio.StreamWriter, seconds: float) -> 
         if batch.pcm or now_s > sent_s + _ALIVE_S:
             sent_s = now_s
             writer.write(encode(_head(batch)) + batch.pcm)
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(patience_s):
                 await writer.drain()
         await asyncio.sleep(_LOOK_S)
     writer.write(encode({"end": True}))

@@ -82,12 +82,15 @@ def span(begin: float, end: float, across: Axis, kind: str) -> str:
     return f'<rect class="{kind}" x="{left:.1f}" y="0" width="{right - left:.1f}" height="{_HEIGHT}"/>'
 
 
-def chart(title: str, unit: str, shapes: str, axes: Axes, lines: Sequence[Line] = (), *, tall: int = 110) -> str:
+def chart(
+    title: str, unit: str, shapes: str, axes: Axes, lines: Sequence[Line] = (), *, tall: int = 110, inside: str = ""
+) -> str:
     """A chart with its title, its axes, and the lines that explain it.
 
     Args:
         shapes: SVG made by the functions above, or an image.
         tall: height of the plot in CSS pixels.
+        inside: HTML that lies over the plot, as captions.
     """
     across, up = axes
     grid = "".join(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{_HEIGHT}"/>' for x in _ticks_at(across))
@@ -96,8 +99,13 @@ def chart(title: str, unit: str, shapes: str, axes: Axes, lines: Sequence[Line] 
     labels = _labels_up(up) + "".join(_label(line, up) for line in lines)
     return (
         f'<section class="chart"><h3>{escape(title)} <small>{escape(unit)}</small></h3>'
-        f'<div class="plot" style="height:{tall}px">{svg}{labels}</div>{_labels_across(across)}</section>'
+        f'<div class="plot" style="height:{tall}px">{svg}{labels}{inside}</div>{_labels_across(across)}</section>'
     )
+
+
+def captions(entries: Sequence[tuple[float, str]], across: Axis) -> str:
+    """Names at the top of a chart, each beginning at its time."""
+    return "".join(f'<em style="left:{100 * across.share(at):.1f}%">{escape(text)}</em>' for at, text in entries)
 
 
 def legend(entries: Sequence[tuple[str, str]]) -> str:

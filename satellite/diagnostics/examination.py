@@ -152,7 +152,7 @@ def _rate_text(conditions: Conditions) -> str:
     if conditions.rate is None:
         return f"{conditions.rate_hz:,} Hz (not measured)"
     ppm = 1e6 * (conditions.rate.hz / conditions.rate_hz - 1)
-    return f"{conditions.rate_hz:,} Hz; really {conditions.rate.hz:,.0f} Hz ({ppm:+.0f} ppm)"
+    return f"{conditions.rate_hz:,} Hz; really {conditions.rate.hz:,.0f} Hz ({round(ppm):+d} ppm)"
 
 
 def _table(pairs: list[tuple[str, str]]) -> list[str]:

@@ -110,12 +110,13 @@ def _waveform(result: Examination, across: Axis) -> str:
     axes = Axes(across, Axis(-scale, scale, [(-scale, f"-{scale:g}"), (0.0, "0"), (scale, f"{scale:g}")]))
     lowest, highest = _pooled(traces.lowest, np.minimum), _pooled(traces.highest, np.maximum)
     times = _times(len(traces.lowest), len(lowest), seconds(FRAME_SAMPLES))
+    spans = result.recording.spans if len(result.recording.spans) > 1 else {}
     kinds = ("asked a", "asked b", "asked c")
-    spans = result.recording.spans.values() if len(result.recording.spans) > 1 else ()
-    asked = (drawing.span(begin, end, across, kind) for (begin, end), kind in zip(spans, kinds, strict=False))
+    asked = (drawing.span(begin, end, across, kind) for (begin, end), kind in zip(spans.values(), kinds, strict=False))
+    names = drawing.captions([(begin, name) for name, (begin, _) in spans.items()], across)
     shapes = "".join(asked) + drawing.area(times, lowest, highest, axes, "wave")
     ends = (Line(1.0, "full scale", "limit"), Line(-1.0, "", "limit")) if scale == 1.0 else ()
-    return drawing.chart("Waveform", "full scale = 1", shapes, axes, ends)
+    return drawing.chart("Waveform", "full scale = 1", shapes, axes, ends, inside=names)
 
 
 def _levels(result: Examination, across: Axis) -> str:

@@ -96,6 +96,14 @@ def test_findings_and_channels_are_told() -> None:
     assert "Channels" in text
 
 
+def test_what_was_asked_for_when_is_shaded_and_named() -> None:
+    result = examined("spoken")
+    spans = {"quiet": (0.0, 1.0), "speech": (1.0, 2.0), "wake word": (2.0, 4.0)}
+    page = Page(render(replace(result, recording=replace(result.recording, spans=spans))))
+    assert page.classes("rect")[:3] == ["asked a", "asked b", "asked c"]
+    assert [word for word in page.words if word in spans] == list(spans)
+
+
 def test_nothing_is_fetched_and_nothing_runs() -> None:
     text = render(examined("clipped", "dead"))
     assert "//" not in text.replace("data:image", "").partition("<body>")[0]
