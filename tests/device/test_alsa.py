@@ -30,7 +30,7 @@ from satellite.device.alsa import AlsaSink, AlsaSource, check, probe
 
 MIC = MicrophoneConfig()
 # A buffer that a reader who shares the machine does not miss.
-ROOMY = replace(MIC, buffer_ms=2000.0)
+ROOMY = replace(MIC, buffer_ms=5000.0)
 SPEAKER = SpeakerConfig()
 MakeCards = Callable[..., VirtualCards]
 
@@ -40,7 +40,7 @@ def counted(count: int) -> np.ndarray:
     return (np.arange(count) % 30_000 + 1).astype(np.int16)
 
 
-def read_for(source: AlsaSource, enough: Callable[[bytes, int], bool], timeout_s: float = 5.0) -> tuple[bytes, int]:
+def read_for(source: AlsaSource, enough: Callable[[bytes, int], bool], timeout_s: float = 20.0) -> tuple[bytes, int]:
     """Read until `enough(pcm, overruns)`."""
     pcm, overruns = bytearray(), 0
 

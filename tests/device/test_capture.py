@@ -31,7 +31,7 @@ from satellite.device.wav import WavSource
 MONO = AudioFormat(RATE_HZ, 1, 2)
 MIC = MicrophoneConfig()
 # A buffer that a capture thread which shares the machine does not miss.
-ROOMY = replace(MIC, buffer_ms=2000.0)
+ROOMY = replace(MIC, buffer_ms=5000.0)
 PATIENCE = Patience()
 SOUND = (np.arange(16_000) % 7_919 + 1).astype(np.int16)
 StartCapture = Callable[..., Capture]

@@ -52,7 +52,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path, cards: VirtualCards) 
             return WavSource(file, paced=False)
         case _:
             cards.say(SPEECH)
-            return open_source(replace(MIC, device="satmic", buffer_ms=2000.0))
+            return open_source(replace(MIC, device="satmic", buffer_ms=5000.0))
 
 
 @contextmanager
