@@ -76,15 +76,14 @@ class Gate:
         """
         sound = window.astype(np.float32)
         self.level_dbfs = _dbfs(float(sound @ sound) / len(window))
-        power = _voice_power(sound)
-        self._powers.append(power)
-        voice_dbfs, smooth_dbfs = _dbfs(power), _dbfs(sum(self._powers) / len(self._powers))
+        self._powers.append(_voice_power(sound))
+        voice_dbfs = _dbfs(sum(self._powers) / len(self._powers))
         if not frozen:
             self._floor.process(self.level_dbfs)
-            self._voice_floor.process(smooth_dbfs)
-        floor_dbfs = self._voice_floor.dbfs
-        self._excess_db[begin // WINDOW_SAMPLES % _WINDOWS] = voice_dbfs - floor_dbfs
-        loud = smooth_dbfs >= floor_dbfs + self.margin_db
+            self._voice_floor.process(voice_dbfs)
+        excess_db = voice_dbfs - self._voice_floor.dbfs
+        self._excess_db[begin // WINDOW_SAMPLES % _WINDOWS] = excess_db
+        loud = excess_db >= self.margin_db
         if self.floor_dbfs >= NOISY_DBFS or (loud and spectral_flatness(window) < FLAT):
             self._open(begin, begin + len(window) + self._hold)
 
@@ -93,7 +92,7 @@ class Gate:
         return any(opening.begin <= begin < opening.end for opening in reversed(self._openings))
 
     def excess_db(self, begin: int) -> float:
-        """By how much the window that begins at this sample, one of the last 160, was louder than the room, in voices."""
+        """By how much voices were louder than the room up to the window, one of the last 160, that begins there."""
         return self._excess_db[begin // WINDOW_SAMPLES % _WINDOWS]
 
     def _open(self, begin: int, end: int) -> None:

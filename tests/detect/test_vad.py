@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from detect.graphs import write_graph
 from signals import noise, silence, tone
-from speech import clip, model, recording, recordings
+from speech import RECORDINGS, clip, model, recording, recordings
 
 from satellite.core.audio import Int16, to_float32
 from satellite.core.errors import ModelDamaged
@@ -104,6 +104,17 @@ def test_a_window_takes_less_than_2_ms_of_cpu() -> None:
     assert min(costs_s) < 0.002
 
 
+def spoken(meetings: bool) -> dict[Path, list[tuple[float, float]]]:
+    """Where speech is in the recordings of which that is known, in seconds."""
+    recordings("vad")  # or skip
+    found: dict[Path, list[tuple[float, float]]] = {}
+    for line in (RECORDINGS / "vad_truth.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        file, begin_s, end_s = line.split("\t")
+        if ("ami" in file) == meetings:
+            found.setdefault(RECORDINGS / file, []).append((float(begin_s), float(end_s)))
+    return found
+
+
 class NeverSpeech:
     """A session that answers 0 whatever it hears."""
 
@@ -125,3 +136,34 @@ def test_another_graph_is_refused(tmp_path: Path) -> None:
         Silero(write_graph(tmp_path / "other.onnx", (1, 576, 1)))
     with pytest.raises(ModelDamaged, match="instead of input"):
         Silero(model("alexa"))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("name", "meetings", "area", "missed", "false"),
+    [
+        ("silero_vad", False, 0.995, 0.065, 0.009),
+        ("silero_vad", True, 0.975, 0.29, 0.003),
+        ("silero_vad_v5", False, 0.992, 0.075, 0.009),
+        ("silero_vad_v5", True, 0.937, 0.315, 0.003),
+    ],
+)
+def test_speech_is_told_apart_in_noise_and_in_meetings(
+    name: str, meetings: bool, area: float, missed: float, false: float
+) -> None:
+    answers, speech = [], []
+    for file, spans in spoken(meetings).items():
+        heard = np.array(probabilities(Silero(model(name)), recording(file)))
+        at_s = np.arange(len(recording(file)) // 160) * 0.01 + 0.005
+        counted = np.ones(len(at_s), bool)
+        for border_s in (border for span in spans for border in span):
+            counted &= np.abs(at_s - border_s) > 0.1
+        is_speech = np.any([(at_s >= begin_s) & (at_s < end_s) for begin_s, end_s in spans], axis=0)
+        windows = np.minimum((at_s * 16_000 / WINDOW_SAMPLES).astype(int), len(heard) - 1)
+        answers.append(heard[windows][counted])
+        speech.append(is_speech[counted])
+    yes, no = (np.sort(np.concatenate(answers)[np.concatenate(speech) == said]) for said in (True, False))
+    assert np.mean(np.searchsorted(no, yes) / len(no)) >= area - 1e-3
+    assert np.mean(yes < 0.5) <= missed
+    assert np.mean(no >= 0.5) <= false
