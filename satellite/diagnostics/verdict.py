@@ -292,7 +292,7 @@ def _best(word: WakeFigures) -> str:
 
 
 def _train(word: WakeFigures) -> str:
-    lower = max(0.1, round(0.8 * word.best_score, 2))
+    lower = max(0.1, round(0.8 * min(word.best_score, word.threshold), 2))
     return f"speak nearer or more clearly; or lower the threshold: satellite --set threshold.{word.name}={lower:g}"
 
 
