@@ -62,6 +62,7 @@ class Incoming:
         self._process = os.getpid()
         self._ears = Ears(settings)
         self._intake: Intake | None = None
+        self._forgotten = weakref.finalize(self, int)
         self._last: Heard | None = None
         self._last_s = 0.0
 
@@ -87,14 +88,15 @@ class Incoming:
             intake = Intake(self._ears.open, self._ears.chunker, self.settings.queued_chunks, self.monitor)
             self._intake, self._last = intake, None
         # Whoever forgets to stop it, and then forgets it, does not keep the device.
-        weakref.finalize(self, intake.stop)
+        self._forgotten.detach()
+        self._forgotten = weakref.finalize(self, intake.stop)
         intake.start()
 
     def opening(self) -> bool | None:
         """True when the device is open. Raises DeviceError and ModelError when it does not open."""
         intake = self._needed()
         if intake.error:
-            raise intake.error
+            raise intake.error.with_traceback(None)
         return True if intake.opened or not intake.running else None
 
     def next(self) -> Chunk | End | None:
@@ -104,7 +106,7 @@ class Incoming:
             self._last, self._last_s = intake.waiting.popleft(), time.monotonic()
             return self._last.chunk
         if intake.error:
-            raise intake.error
+            raise intake.error.with_traceback(None)
         return None if intake.running else End.END
 
     def end(self) -> Intake | None:

@@ -43,6 +43,7 @@ class Outgoing:
         self.monitor = Monitor()
         self._process = os.getpid()
         self._outlet: Outlet | None = None
+        self._forgotten = weakref.finalize(self, int)
 
     def check_process(self) -> None:
         """Raises ForkedProcess in a child of the process that made this."""
@@ -62,14 +63,15 @@ class Outgoing:
             form = AudioFormat(settings.sample_rate, settings.channels, 2)
             outlet = self._outlet = Outlet(_Opening(settings).open, form, settings.queue_ms / 1000, self.monitor)
         # Whoever forgets to stop it, and then forgets it, does not keep the device.
-        weakref.finalize(self, outlet.stop)
+        self._forgotten.detach()
+        self._forgotten = weakref.finalize(self, outlet.stop)
         outlet.start()
 
     def opening(self) -> bool | None:
         """An attempt: True when the device is open. Raises DeviceError when it does not open."""
         outlet = self.outlet
         if outlet.error:
-            raise outlet.error
+            raise outlet.error.with_traceback(None)
         return True if outlet.opened or not outlet.running else None
 
     @property

@@ -88,7 +88,7 @@ class Outlet:
     def drained(self) -> bool | None:
         """True when all has been heard, or was discarded by a stop."""
         if self.error:
-            raise self.error
+            raise self.error.with_traceback(None)
         return None if self.running and self.playing else True
 
     @property
@@ -98,7 +98,7 @@ class Outlet:
 
     def _check(self) -> None:
         if self.error:
-            raise self.error
+            raise self.error.with_traceback(None)
         if not self.running:
             raise NotRunning("the speaker was stopped: call start() first")
 

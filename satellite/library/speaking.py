@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from satellite.core.audio import RATE_HZ, Int16
+from satellite.core.errors import EngineMissing
 from satellite.library.settings import InputSettings, VadMode
 
 _FULL_SCALE = 32768.0
@@ -56,12 +57,15 @@ class SileroStream:
         path: the model's .onnx file.
 
     Raises:
-        ModelError: it is missing or damaged.
+        ModelError: it is missing or damaged, or ONNX Runtime is not installed.
     """
 
     def __init__(self, rate_hz: int, path: Path) -> None:
         # Only who asks for the model pays for ONNX Runtime.
-        from satellite.detect.vad import WINDOW_SAMPLES, Silero
+        try:
+            from satellite.detect.vad import WINDOW_SAMPLES, Silero
+        except ModuleNotFoundError as error:
+            raise EngineMissing(f"vad='silero' needs {error.name}, which is not installed here") from None
         from satellite.dsp.resample import Resampler
 
         self._window = WINDOW_SAMPLES

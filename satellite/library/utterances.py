@@ -92,6 +92,7 @@ class Utterances:
         self._source = source
         self._settings = settings
         self._worker: Worker | None = None
+        self._forgotten = weakref.finalize(self, int)
 
     def start(self) -> None:
         """Begin to listen, in a thread; nothing happens when it listens already. What fails is told by read()."""
@@ -100,7 +101,8 @@ class Utterances:
         feed = Recording(self._source) if isinstance(self._source, File) else Live(self._source.incoming)
         worker = self._worker = Worker(feed, self._settings)
         # Whoever forgets to stop it, and then forgets it, does not keep the thread.
-        weakref.finalize(self, worker.stop)
+        self._forgotten.detach()
+        self._forgotten = weakref.finalize(self, worker.stop)
         worker.start()
 
     def stop(self) -> None:

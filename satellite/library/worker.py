@@ -117,7 +117,7 @@ class Worker:
             self.monitor.changed()
             return utterance
         if self._error:
-            raise self._error
+            raise self._error.with_traceback(None)
         return None if self.running else End.END
 
     def _run(self) -> None:

@@ -47,6 +47,24 @@ with Microphone(device='wav:tests/data/stop.wav', vad={vad}) as mic:
     assert [name for name in ("onnxruntime", "alsaaudio", "wyoming", "zeroconf") if name in modules] == []
 
 
+def test_without_onnx_runtime_silero_says_so_and_energy_works() -> None:
+    program = """
+import sys
+sys.modules["onnxruntime"] = None
+from satellite import Microphone
+from satellite.core.errors import EngineMissing
+with Microphone(device="wav:tests/data/stop.wav", vad="energy") as mic:
+    assert mic.read()
+try:
+    Microphone(device="wav:tests/data/stop.wav", vad="silero").start()
+except EngineMissing as error:
+    assert str(error) == "vad='silero' needs onnxruntime, which is not installed here", error
+else:
+    raise SystemExit("it started")
+"""
+    loaded(program)
+
+
 def test_every_name_of_the_library_is_there() -> None:
     for name in satellite.__all__:
         assert getattr(satellite, name) is not None

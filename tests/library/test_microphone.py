@@ -298,9 +298,12 @@ def test_unplugging_raises_after_all_that_was_heard_and_a_start_finds_it_again(c
     waiting = mic.statistics().waiting_chunks
     for _ in range(waiting):
         assert mic.read()
-    for _ in range(2):
-        with pytest.raises(DeviceLost, match="satmic"):
+    depths = []
+    for _ in range(3):
+        with pytest.raises(DeviceLost, match="satmic") as raised:
             mic.read()
+        depths.append(len(raised.traceback))
+    assert len(set(depths)) == 1
     cards.plug("mic")
     mic.start()
     assert mic.read()
