@@ -12,7 +12,7 @@ from signals import noise
 from speech import clip, model
 
 from satellite.app import build
-from satellite.config import Config, WakeWordConfig
+from satellite.config import Config, ListeningConfig, PathsConfig, WakeWordConfig
 from satellite.core.audio import Frame
 from satellite.core.effects import ListenSettings
 from satellite.core.events import WakeDetected
@@ -67,3 +67,26 @@ def test_home_assistant_is_told_which_engine_hears_a_word() -> None:
         ("okay_nabu", "Okay Nabu", "microWakeWord"),
         ("alexa", "Alexa", "openWakeWord"),
     ]
+
+
+def test_by_its_level_alone_speech_needs_no_model() -> None:
+    assert model("hey_jarvis").is_file()
+    listener = build.listener(Config(listening=ListeningConfig(vad="energy")))
+    assert listener.statistics().speech == "energy"
+    assert build.listener(Config()).statistics().speech == "Silero"
+
+
+def test_the_wake_words_run_on_the_incremental_embedding_unless_it_cannot_be_made(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("melspectrogram", "embedding", "hey_jarvis"):
+        shutil.copy(model(name), tmp_path / f"{name}.onnx")
+    config = Config(paths=PathsConfig(models=str(tmp_path)))
+    with caplog.at_level("INFO"):
+        assert build.wake_words(config).statistics().engine == "openWakeWord, incremental"
+    assert "the embedding is made incremental and proved, once" in caplog.text
+    (tmp_path / "embedding_incremental.json").unlink()
+    (tmp_path / "embedding_incremental.onnx").unlink()
+    (tmp_path / "embedding_incremental.onnx").mkdir()
+    (tmp_path / "embedding_incremental.onnx" / "full").touch()
+    assert build.wake_words(config).statistics().engine == "openWakeWord, whole"

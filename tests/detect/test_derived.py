@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from speech import model
 
+from satellite.cli import main
 from satellite.core.errors import ModelDamaged, ModelNotFound
 from satellite.detect import derived
 from satellite.detect.embedding import open_embedding
@@ -117,3 +118,15 @@ def test_without_the_published_graphs_there_is_nothing_to_prepare(tmp_path: Path
     assert lines == []
     with pytest.raises(ModelNotFound):
         made(tmp_path)
+
+
+def test_fetching_models_makes_the_incremental_embedding_once_and_without_a_network_when_all_is_there(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SATELLITE_PATHS_MODELS", str(fresh))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert main(["--fetch-models", "melspectrogram", "embedding"]) == 0
+    assert "the embedding is made incremental and proved, once" in capsys.readouterr().out
+    assert (fresh / "embedding_incremental.onnx").is_file()
+    assert main(["--fetch-models", "melspectrogram", "embedding"]) == 0
+    assert capsys.readouterr().out == f"2 models are in {fresh}\n"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from listen.scripted import ALEXA, LoudIsSpeech
 from signals import noise, silence, tone
-from speech import clip, model
+from speech import clip, model, recording, recordings
 
 from satellite.config import CommandConfig, ListeningConfig
 from satellite.core.audio import Frame, Int16
@@ -157,3 +157,30 @@ def test_a_real_word_is_heard_in_the_same_place_with_and_without_the_gate(quiet_
 
     (gated,), (free,) = wakes(True), wakes(False)
     assert abs(gated - free) <= HOP_SAMPLES
+
+
+def in_a_room(sound: Int16, room: Int16, snr_db: float, number: int) -> Int16:
+    """4 s of the room, the sound in it, 2 s of the room; the ratio is to the sound's RMS."""
+    noise_part = np.resize(np.roll(room, -number * 7919), len(sound) + 96_000).astype(np.float64)
+    noise_part *= np.sqrt(np.mean(sound.astype(np.float64) ** 2) / np.mean(noise_part**2)) * 10 ** (-snr_db / 20)
+    noise_part[64_000 : 64_000 + len(sound)] += sound
+    return np.clip(np.rint(noise_part), -32768, 32767).astype(np.int16)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("room", "snr_db"), [("", 40), ("pink", 10), ("pink", 0), ("dishes", 5)])
+def test_whoever_is_heard_without_the_gate_is_heard_with_it(room: str, snr_db: float) -> None:
+    clips = [recording(path) for path in recordings("wake", "alexa")]
+    noises = [recording(path) for path in recordings("noise") if room and room in path.name]
+    sounds = [
+        in_a_room(clip, noises[0] if noises else noise(4, -50), snr_db, number) for number, clip in enumerate(clips)
+    ]
+    ends = np.cumsum([len(sound) for sound in sounds])
+
+    def heard(gate: bool) -> set[int]:
+        words = WakeWords([WakeModel("alexa", model("alexa"), "Alexa")], model("melspectrogram"), model("embedding"))
+        wakes = feed(listener(words, gate=gate), np.concatenate(sounds), size=HOP_SAMPLES)
+        return {int(np.searchsorted(ends, wake.at)) for wake in wakes}
+
+    assert heard(gate=True) >= heard(gate=False)
