@@ -18,7 +18,7 @@ from satellite.diagnostics.examination import Examination
 from satellite.diagnostics.hearing import Daemon, find_daemon, in_force, listened, opened, recorded
 from satellite.diagnostics.measure import Ears, Measure, utterances
 from satellite.diagnostics.meter import Meter
-from satellite.diagnostics.recording import Phase, Recording, Stream, record
+from satellite.diagnostics.recording import LIMIT_BYTES, Phase, Recording, Stream, record
 from satellite.diagnostics.verdict import Conditions, judge
 
 SECONDS = 10.0
@@ -103,6 +103,8 @@ def examine(recording: Recording, config: Config, *, guided: bool = False) -> Ex
         channel=channel,
     )
     figures = measure.figures(recording.spans.get("quiet"))
+    if figures.duration_s >= LONGEST_S or len(recording.pcm) >= LIMIT_BYTES:
+        notes = (*notes, f"only the first {figures.duration_s:.0f} s were heard: more is not needed")
     traces, command = measure.traces(), config.command
     return Examination(
         recording,

@@ -125,6 +125,17 @@ def test_json_is_the_documented_form(tmp_path: Path, run_test_mic: TestMic) -> N
     assert max(answer["traces"]["wake_words"]["hey_jarvis"]["values"]) > 0.5
 
 
+def test_of_a_long_recording_the_beginning_is_heard_and_that_is_said(
+    tmp_path: Path, run_test_mic: TestMic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SATELLITE_PATHS_MODELS", "/none")  # five minutes without models are quick
+    form = AudioFormat(8_000, 1, 2)
+    write_wav(tmp_path / "long.wav", room(155.0, -60).tobytes(), form)
+    answer = json.loads(run_test_mic("--file", "long.wav", "--json").stdout)
+    assert answer["figures"]["duration_s"] == pytest.approx(300, abs=1)
+    assert any("only the first 300 s were heard" in note for note in answer["notes"])
+
+
 def test_the_report_is_written(tmp_path: Path, run_test_mic: TestMic) -> None:
     ended = run_test_mic("--file", file(tmp_path, spoken()), "--report", "r.html")
     assert ended.returncode == 0
