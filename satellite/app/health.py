@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from satellite.listen.digital_silence import NAMED_AFTER_S
+
 if TYPE_CHECKING:
     from satellite.app.satellite import Satellite
     from satellite.device.capture import CaptureStatistics
@@ -29,9 +31,17 @@ def hears(capture: CaptureStatistics | None) -> bool:
     return capture.last_frame_age_s < DEAF_S
 
 
+def silent(satellite: Satellite) -> bool:
+    """The microphone has been giving nothing but digital silence for 30 s."""
+    listener = satellite.listener
+    return listener is not None and listener.statistics().digital_silence_s >= NAMED_AFTER_S
+
+
 def summary(satellite: Satellite) -> str:
     """One line for `systemctl status`."""
     microphone = satellite.capture.statistics().state if satellite.capture else "loading models"
+    if microphone == "open" and silent(satellite):
+        microphone = "silent (dead, or muted in hardware)"
     speaker = satellite.playback.statistics().state
     home = "connected" if satellite.conversation.connection is not None else "not connected"
     return f"Home Assistant: {home}; microphone: {microphone}; speaker: {speaker}"

@@ -30,6 +30,17 @@ LINES: dict[type, tuple[int, Callable[[Any], str]]] = {
     ev.MuteChanged: (logging.INFO, lambda e: "microphone muted" if e.muted else "microphone unmuted"),
     ev.DeviceFailed: (logging.WARNING, lambda e: e.text if e.text.startswith(e.device) else f"{e.device}: {e.text}"),
     ev.DeviceReady: (logging.INFO, lambda e: f"{e.device}: {e.text}"),
+    ev.MicrophoneSilent: (
+        logging.WARNING,
+        lambda _: (
+            "microphone: nothing but digital silence for 30 s: it is dead, or muted by a switch or in its mixer "
+            "(alsamixer, F4)"
+        ),
+    ),
+    ev.MicrophoneHeard: (
+        logging.INFO,
+        lambda e: f"microphone: sound again after {e.silent_s:.0f} s of digital silence",
+    ),
     ev.MicrophoneEnded: (logging.INFO, lambda _: "the microphone's file is over"),
     ev.AudioLost: (logging.WARNING, lambda e: f"about {e.count} samples lost: {e.cause}"),
     ev.TimerChanged: (logging.INFO, lambda e: f"timer {e.id[:TEXT]!r} {e.kind}"),

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from satellite import __version__
-from satellite.app import build
+from satellite.app import build, health
 from satellite.app.timers import shown
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
         "server": asdict(satellite.server.statistics()),
         "microphone": {
             "device": satellite.config.microphone.device,
+            "silent": health.silent(satellite),
             **(asdict(satellite.capture.statistics()) if satellite.capture else {"state": "loading models"}),
         },
         "listening_in": asdict(satellite.tap.statistics()),

@@ -122,6 +122,21 @@ class DeviceReady:
 
 
 @dataclass(frozen=True, slots=True)
+class MicrophoneSilent:
+    """Up to sample `at` the open microphone gave the same value for 30 s: it is dead, or muted in hardware."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneHeard:
+    """At sample `at` a silent microphone gives sound again, after `silent_s`."""
+
+    at: int
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class MicrophoneEnded:
     """A microphone that is a file came to its end; every sample of it was heard."""
 
@@ -269,6 +284,8 @@ Event: TypeAlias = (
     | AudioLost
     | DeviceFailed
     | DeviceReady
+    | MicrophoneSilent
+    | MicrophoneHeard
     | MicrophoneEnded
     | PlaybackStarted
     | PlaybackFinished

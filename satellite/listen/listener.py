@@ -18,6 +18,7 @@ from satellite.detect.vad import WINDOW_SAMPLES, Silero
 from satellite.detect.wakeword import HOP_SAMPLES, Scores
 from satellite.dsp.gain import Gain
 from satellite.listen.command import CommandStream
+from satellite.listen.digital_silence import DigitalSilence
 from satellite.listen.gate import Gate
 from satellite.listen.overhear import Overhearing
 from satellite.listen.preroll import RingBuffer
@@ -50,6 +51,7 @@ class ListenerStatistics:
         speech_windows: of 32 ms that speech was looked for in.
         level_dbfs: of the last 32 ms.
         floor_dbfs: of the room.
+        digital_silence_s: for how long the microphone has been giving the same value, as a dead or muted one does.
         rested_s: that the wake words did not hear, because it was quiet.
         engine: what hears the wake words.
         speech: what hears the commands: Silero, or the level alone (energy).
@@ -66,6 +68,7 @@ class ListenerStatistics:
     speech_windows: int
     level_dbfs: float
     floor_dbfs: float
+    digital_silence_s: float
     rested_s: float
     engine: str
     speech: str
@@ -100,6 +103,7 @@ class Listener:
         self._gain = Gain(gain_db)
         self._start = start
         self._ring = RingBuffer(RING_SAMPLES, start)
+        self._silence = DigitalSilence()
         self._gate = Gate()
         self._watch = WakeWatch(wake_words, self._ring, self._gate if listening.gate else None, start)
         self._trigger = Trigger(wake_words.models)
@@ -119,7 +123,8 @@ class Listener:
         first seen for its turn, it gives SpeechAudio from the estimated end of the wake word (without a wake word: from
         here) up to now, then for every further frame until the command is taken away, and SpeechStarted and
         SpeechEnded at most once. The first SpeechAudio may wait for 0.25 s of sound after the hop that fired; it goes
-        on after SpeechEnded. A wake word said meanwhile is not reported.
+        on after SpeechEnded. A wake word said meanwhile is not reported. In any case it gives MicrophoneSilent and
+        MicrophoneHeard.
 
         Args:
             settings: in force from the frame's first sample on.
@@ -132,6 +137,7 @@ class Listener:
             raise IllegalEvent(f"a frame begins at sample {frame.start} instead of {self._ring.end}")
         events = self._apply(settings)
         for piece in self._pieces(frame.samples):
+            events += self._silence.hear(piece, self._ring.end)
             events += self._hear(np.zeros_like(piece) if settings.muted else piece, playing)
         return events
 
@@ -172,6 +178,7 @@ class Listener:
             speech_windows=self._speech.windows,
             level_dbfs=self._gate.level_dbfs,
             floor_dbfs=self._gate.floor_dbfs,
+            digital_silence_s=round(self._silence.seconds, 2),
             rested_s=round(seconds(self._watch.rested), 2),
             engine=words.engine,
             speech=self._speech_by,

@@ -337,6 +337,8 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.AudioLost:           (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.DeviceFailed:        (device_failed, device_failed, device_failed, device_failed, device_failed),
     ev.DeviceReady:         (ignore,        ignore,        ignore,        ignore,        ignore),
+    ev.MicrophoneSilent:    (ignore,        ignore,        ignore,        ignore,        ignore),
+    ev.MicrophoneHeard:     (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.MicrophoneEnded:     (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.ServerConnected:     (connected,     connected,     connected,     connected,     connected),
     ev.ServerLost:          (lost,          lost,          lost,          lost,          lost),
