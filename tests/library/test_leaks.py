@@ -30,9 +30,11 @@ def leaked_kib(round_: Callable[[], None], rounds: int) -> float:
         round_()
     gc.collect()
     before, files = rss_kib(), len(list(Path("/proc/self/fd").iterdir()))
+    objects = len(gc.get_objects())
     for _ in range(rounds):
         round_()
     gc.collect()
+    assert (len(gc.get_objects()) - objects) / rounds < 0.5
     assert len(list(Path("/proc/self/fd").iterdir())) == files
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("satellite-")]
     return (rss_kib() - before) / rounds
