@@ -120,6 +120,11 @@ class Incoming:
         return intake
 
     @property
+    def waiting(self) -> int:
+        """Chunks that can be read at once."""
+        return len(self._intake.waiting) if self._intake else 0
+
+    @property
     def is_open(self) -> bool:
         """Sound comes, or is about to."""
         intake = self._intake

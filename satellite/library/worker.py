@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import TypeVar
 
 from satellite.core.errors import SatelliteError
 from satellite.library.chunks import Chunk
@@ -19,7 +17,6 @@ from satellite.library.speaking import judge
 
 log = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
 _JOIN_S = 5.0
 
 
@@ -32,28 +29,42 @@ class Live:
         self.settings = incoming.settings
         self._incoming = incoming
         self._stopped = False
+        # Chunks that came before the stop and are still to be heard.
+        self._left = 0
         self._opened_here = not incoming.is_open
 
     def open(self) -> None:
+        """Raises DeviceError."""
         if self._opened_here:
             self._incoming.begin()
-            self._incoming.monitor.wait(self._attempted(self._incoming.opening))
+            self._incoming.monitor.wait(self._opening)
 
     def next(self) -> Chunk | End | None:
-        got: Chunk | End | bool | None = self._incoming.monitor.wait(self._attempted(self._incoming.next))
-        return End.END if isinstance(got, bool) else got
+        """The next chunk, waited for."""
+        return self._incoming.monitor.wait(self._next)
 
     def stop(self) -> None:
+        """What came up to now is the rest."""
         with self._incoming.monitor:
-            self._stopped = True
+            if not self._stopped:
+                self._stopped, self._left = True, self._incoming.waiting
             self._incoming.monitor.changed()
 
     def close(self) -> None:
+        """Close what was opened here."""
         if self._opened_here and (intake := self._incoming.end()):
             intake.join()
 
-    def _attempted(self, attempt: Callable[[], Result]) -> Callable[[], Result | bool]:
-        return lambda: True if self._stopped else attempt()
+    def _opening(self) -> bool | None:
+        return True if self._stopped else self._incoming.opening()
+
+    def _next(self) -> Chunk | End | None:
+        if not self._stopped:
+            return self._incoming.next()
+        if not self._left:
+            return End.END
+        self._left -= 1
+        return self._incoming.next()
 
 
 class Recording:
