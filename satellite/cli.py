@@ -217,6 +217,10 @@ def _set(options: argparse.Namespace) -> int:
     return _ask(options, "set", split_pairs(options.set))
 
 
+def _listen(options: argparse.Namespace) -> int:
+    return _ask(options, "set", {"listen": "now"})
+
+
 def _ask(options: argparse.Namespace, verb: str, settings: dict[str, str] | None = None) -> int:
     import json
 
@@ -254,6 +258,7 @@ _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "example_config": _example_config,
     "status": _status,
     "set": _set,
+    "listen": _listen,
     "version": _version,
 }
 

@@ -108,6 +108,7 @@ def _add_verbs(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change it: volume=0..100, mute=on|off, sensitivity=high|normal|low, threshold.NAME=0.01..1",
     )
+    verbs.add_argument("--listen", action="store_true", help="let it listen to a command now, without the wake word")
     verbs.add_argument("--version", action="store_true", help="show the version")
     verbs.add_argument("-h", "--help", action="store_true", help="show this page")
 

@@ -19,7 +19,7 @@ from satellite.app.satellite import Satellite
 from satellite.config import Config
 from satellite.control.server import ControlServer
 from satellite.control.systemd import Supervisor
-from satellite.core.errors import ConfigError, SatelliteError
+from satellite.core.errors import ConfigError, ControlError, SatelliteError
 from satellite.core.places import control_path, state_directory
 from satellite.state import State
 
@@ -73,6 +73,7 @@ class Daemon:
         control = ControlServer(
             control_path(self._config.paths.control), satellite.status, satellite.change, tap=satellite.tap
         )
+        self._listen_when_asked(satellite)
         try:
             await control.start()
             if await self._finished(satellite.start()):
@@ -97,6 +98,15 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+
+    def _listen_when_asked(self, satellite: Satellite) -> None:
+        def listen() -> None:
+            try:
+                satellite.listen_now()
+            except ControlError as error:
+                log.warning("asked to listen: %s", error)
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, listen)
 
     async def _finished(self, work: Coroutine[Any, Any, None]) -> bool:
         """Await `work`; False when we were told to stop before it was done."""

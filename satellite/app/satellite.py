@@ -26,7 +26,7 @@ from satellite.core import effects as fx
 from satellite.core import events as ev
 from satellite.core import messages as msg
 from satellite.core.audio import AudioFormat
-from satellite.core.errors import IllegalEvent, ServerError, StateError
+from satellite.core.errors import ControlError, IllegalEvent, ServerError, StateError
 from satellite.core.inbox import Inbox
 from satellite.core.places import state_directory
 from satellite.device.capture import Capture
@@ -338,6 +338,8 @@ class Satellite:
             ControlError: a key or value is wrong; nothing is changed.
         """
         changes = parse_settings(asked, [build.model_name(word) for word in self.config.wake_word])
+        if changes.listen:
+            self.listen_now()
         if changes.volume is not None:
             self.memory.volume = changes.volume
             self.playback.set_volume(changes.volume)
@@ -360,6 +362,18 @@ class Satellite:
             self.memory.save()
         except StateError as error:
             log.error("in force until the next start only: %s", error)
+
+    def listen_now(self) -> None:
+        """Listen to a command without a wake word.
+
+        Raises:
+            ControlError: it would not be heard.
+        """
+        if self.conversation.deaf:
+            raise ControlError("the microphone is muted, here or in Home Assistant; unmute it first")
+        if self.capture is None or self.capture.statistics().state != "open":
+            raise ControlError("there is no microphone to listen with; satellite --status tells more")
+        self.inbox.post(ev.ListenRequested())
 
     def status(self) -> Mapping[str, Any]:
         """Everything that `--status` shows."""

@@ -12,7 +12,9 @@ from satellite.core.errors import ConfigError, ControlError
 
 THRESHOLD = "threshold."
 
-_KNOWN = "volume=0..100, mute=on|off, sensitivity=high|normal|low, trust=anew, alarm=off, threshold.NAME=0.01..1"
+_KNOWN = (
+    "volume=0..100, mute=on|off, sensitivity=high|normal|low, trust=anew, alarm=off, listen=now, threshold.NAME=0.01..1"
+)
 _SENSITIVITIES = ("high", "normal", "low")
 _SWITCHES = {"on": True, "off": False}
 
@@ -28,6 +30,7 @@ class Changes:
         thresholds: wake word to the score at which it counts as heard, 0.01 to 1.
         trust_anew: forget the server that is trusted alone; the next one takes its place.
         alarm_off: silence the timers that ring.
+        listen: to a command, now, without a wake word.
     """
 
     volume: int | None = None
@@ -36,6 +39,7 @@ class Changes:
     thresholds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     trust_anew: bool = False
     alarm_off: bool = False
+    listen: bool = False
 
 
 def split_pairs(pairs: Sequence[str]) -> dict[str, str]:
@@ -76,6 +80,7 @@ def parse_settings(settings: Mapping[str, str], wake_words: Collection[str]) -> 
         thresholds=MappingProxyType(names),
         trust_anew="trust" in settings,
         alarm_off="alarm" in settings,
+        listen="listen" in settings,
     )
 
 
@@ -91,9 +96,11 @@ def _mistake(key: str, value: str, wake_words: Collection[str]) -> str:
         return "" if value in _SENSITIVITIES else f'sensitivity = "{value}": must be high, normal or low'
     if key == "alarm":
         return "" if value == "off" else f'alarm = "{value}": must be off'
+    if key == "listen":
+        return "" if value == "now" else f'listen = "{value}": must be now'
     if key == "trust":
         return "" if value == "anew" else f'trust = "{value}": must be anew'
-    known = ["volume", "mute", "sensitivity", "trust", "alarm", *(THRESHOLD + name for name in wake_words)]
+    known = ["volume", "mute", "sensitivity", "trust", "alarm", "listen", *(THRESHOLD + name for name in wake_words)]
     return f'"{key}" cannot be set{did_you_mean(key, known)}; what can be set: {_KNOWN}'
 
 

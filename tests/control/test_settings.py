@@ -10,7 +10,7 @@ from satellite.core.errors import ConfigError, ControlError
 WORDS = ("alexa", "hey_jarvis", "/home/pi/a=b.onnx")
 KNOWN = (
     "what can be set: volume=0..100, mute=on|off, sensitivity=high|normal|low, trust=anew, alarm=off, "
-    "threshold.NAME=0.01..1"
+    "listen=now, threshold.NAME=0.01..1"
 )
 
 
@@ -41,6 +41,7 @@ def test_a_key_given_twice_is_refused() -> None:
         ({"sensitivity": "high"}, Changes(sensitivity="high")),
         ({"trust": "anew"}, Changes(trust_anew=True)),
         ({"alarm": "off"}, Changes(alarm_off=True)),
+        ({"listen": "now"}, Changes(listen=True)),
         (
             {"threshold.alexa": "1", "threshold./home/pi/a=b.onnx": "0.01"},
             Changes(thresholds={"alexa": 1.0, "/home/pi/a=b.onnx": 0.01}),
@@ -58,6 +59,7 @@ def test_right_settings_become_typed_changes(settings: dict[str, str], changes: 
         ({"volume": "-1"}, 'volume = "-1": must be a whole number from 0 to 100'),
         ({"volume": "\u0667"}, 'volume = "\u0667": must be a whole number from 0 to 100'),
         ({"mute": "yes"}, 'mute = "yes": must be on or off'),
+        ({"listen": "later"}, 'listen = "later": must be now'),
         ({"alarm": "on"}, 'alarm = "on": must be off'),
         ({"trust": "all"}, 'trust = "all": must be anew'),
         ({"volum": "1"}, f'"volum" cannot be set; did you mean volume?; {KNOWN}'),
