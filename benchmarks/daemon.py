@@ -60,8 +60,9 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Turn:
-    """One wake, in ms. `word_to_hop`: None where the sound does not tell when the word ended."""
+    """One wake, in ms. `clip`: its recording. `word_to_hop`: None where the sound does not tell when the word ended."""
 
+    clip: str
     word_to_hop: float | None
     run_pipeline: float
     waited: float
@@ -249,7 +250,8 @@ class Measurement:
             ),
         ]
         head = ["ms, by the clock", "median", "p95", "of", "target"]
-        answered = f'{len(turns)} of {len(self._clips)} recordings of "Alexa" were answered.'
+        heard = len({turn.clip for turn in turns})
+        answered = f'{heard} of {len(self._clips)} recordings of "Alexa" were answered, in {len(turns)} turns.'
         return f"**A turn.** {answered}\n\n{table(head, rows)}"
 
     def _costs_page(self, begun: Sequence[Start], idle: Idle) -> str:
@@ -301,6 +303,7 @@ def turns_of(
             written_s = run_s + (own["first_sound_written_ms"] - own["run_pipeline_ms"]) / 1000
             written_ms = (written_s - asked_s[number]) * 1000
         yield Turn(
+            clip=place.name,
             word_to_hop=None if word is None else (hop - place.begin - word) * 1000 / RATE_HZ,
             run_pipeline=(run_s - started_s) * 1000 - hop * 1000 / RATE_HZ,
             waited=(known_at - hop) * 1000 / RATE_HZ,
