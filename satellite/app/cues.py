@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from satellite.codec.file import decode_file
 from satellite.config import SoundsConfig
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import AudioFormatError
 from satellite.core.places import expanded
+from satellite.device.priority import Priority
 from satellite.dsp.cues import CUE_RATE_HZ, make_cue
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class Sound:
 
     pcm: bytes
     format: AudioFormat
+    priority: Priority = Priority.CUE
 
 
 class Cues:
@@ -34,6 +36,9 @@ class Cues:
 
     def __init__(self, config: SoundsConfig) -> None:
         self._sounds = {name: _load(name, choice) for name, choice in asdict(config).items()}
+        alarm = self._sounds["timer"]
+        if alarm:
+            self._sounds["timer"] = replace(alarm, priority=Priority.ALARM)
 
     def get(self, name: str) -> Sound | None:
         """The sound of that name."""

@@ -324,7 +324,7 @@ class Satellite:
     def _play_cue(self, effect: fx.PlayCue) -> None:
         sound = self.cues.get(effect.name)
         if sound:
-            self.playback.cue(sound.pcm, sound.format)
+            self.playback.cue(effect.name, sound.pcm, sound.format, sound.priority)
 
     def _play_start(self, effect: fx.PlayStart) -> None:
         self.playback.begin(effect.source, AudioFormat(effect.rate_hz, effect.channels, effect.width_bytes))

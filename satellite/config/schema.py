@@ -68,7 +68,15 @@ class SpeakerConfig:
     volume: int = setting(100, "Master volume in percent; changed at run time by --set volume=N.", low=0, high=100)
     period_ms: float = setting(20.0, "ALSA period.", low=5.0, high=200.0)
     buffer_ms: float = setting(100.0, "ALSA buffer asked for.", low=20.0, high=2_000.0)
-    idle_s: float = setting(10.0, "The card rests after so much silence.", low=0.0, high=86_400.0)
+    warm_up_s: float = setting(
+        0.0,
+        "Silence before the first sound after a rest, for an amplifier that swallows the beginning of what it hears.",
+        low=0.0,
+        high=5.0,
+    )
+    idle_s: float = setting(
+        10.0, "The card rests after so much silence; the highest value keeps it awake.", low=0.0, high=86_400.0
+    )
     release: bool = setting(False, "Close the card when it rests, so that other programs can use it.")
 
 

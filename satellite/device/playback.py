@@ -16,6 +16,7 @@ from satellite.core.events import Device, DeviceFailed, DeviceReady, Event, Play
 from satellite.core.ports import Sink
 from satellite.device.backoff import Backoff
 from satellite.device.player import PlayCounts, Player
+from satellite.device.priority import Priority
 from satellite.device.voice import Voice
 from satellite.device.voices import Voices
 
@@ -59,12 +60,12 @@ class Playback:
 
     A sound is begun, fed and ended. PlaybackStarted is posted when its first samples were given to the speaker,
     PlaybackFinished when its last sample has been heard, or with `failed` as soon as it has ended when there is no
-    speaker. The speaker is opened once, and again with growing pauses when it
-    is lost. After config.idle_s of silence it rests.
+    speaker. Sounds give way to those of a higher priority. The speaker is opened once, and again with growing pauses
+    when it is lost. After config.idle_s of silence it rests.
 
     Args:
         open_sink: opens the speaker anew, None when none is wanted; called in the thread.
-        config: volume, and when to rest.
+        config: volume, how long to warm up, and when to rest.
         post: takes events; called from any thread, must not block.
     """
 
@@ -96,9 +97,18 @@ class Playback:
         if self._thread.is_alive():
             log.error("the playback thread did not stop within %s s", _STOP_S)
 
-    def begin(self, source: int, form: AudioFormat) -> None:
-        """A sound begins; its bytes follow. `source` must not be in use."""
-        self._voices.begin(source, form)
+    def begin(
+        self, source: int, form: AudioFormat, priority: Priority = Priority.SPEECH, volume_percent: int = 100
+    ) -> None:
+        """A sound begins; its bytes follow. Beyond 64 that wait, it fails when it ends.
+
+        Args:
+            source: its number; ValueError when it is in use.
+            form: of its bytes.
+            priority: what it gives way to; speech is heard one after the other, all else at once.
+            volume_percent: its own volume, beside the master's.
+        """
+        self._voices.begin(source, form, priority, volume_percent)
 
     def feed(self, source: int, pcm: bytes) -> None:
         """More bytes of a sound. Never waits: beyond 32 MiB they are dropped and counted. Ignored when it was cut."""
@@ -110,17 +120,38 @@ class Playback:
         if voice:
             self._report([voice], failed=voice.failed)
 
-    def cue(self, pcm: bytes, form: AudioFormat) -> None:
-        """Play a short sound over all others. Nothing is posted about it."""
-        self._voices.cue(pcm, form)
+    def cue(
+        self,
+        name: str,
+        pcm: bytes,
+        form: AudioFormat,
+        priority: Priority = Priority.CUE,
+        volume_percent: int = 100,
+    ) -> None:
+        """Play a short sound beside all others. Nothing is posted about it. Ignored while that cue still sounds."""
+        self._voices.cue(name, pcm, form, priority, volume_percent)
+
+    def remove(self, source: int | str) -> None:
+        """Cut one sound, by its number or the name of the cue. Nothing is posted about it. Ignored when it is unknown.
+
+        Within a period when it sounds alone. Else what is in the card of it, with the others, is still heard.
+        """
+        self._voices.remove(source)
 
     def silence(self) -> None:
         """Cut all sounds, what is in the card included, within a period. Nothing is posted about them."""
         self._voices.cut()
 
-    def set_volume(self, percent: int) -> None:
-        """The master volume, 0 to 100, from the next period on."""
-        self._percent = percent
+    def set_volume(self, percent: int, source: int | str | None = None) -> None:
+        """The volume of one sound, or the master's; 0 to 100. What sounds goes there from the next period on."""
+        if source is None:
+            self._percent = percent
+        else:
+            self._voices.set_volume(source, percent)
+
+    def attend(self, attentive: bool) -> None:
+        """A person speaks to the satellite (or does no more): alarms and media give way as they do to speech."""
+        self._voices.attentive = attentive
 
     @property
     def playing(self) -> bool:
@@ -182,7 +213,7 @@ class Playback:
             self._began,
             self._report,
             self._counts,
-            idle_s=config.idle_s,
+            config=config,
             percent=self._percent,
         )
         with contextlib.closing(sink):
@@ -214,12 +245,12 @@ class Playback:
         self._report(self._voices.fall_silent(), failed=True)
 
     def _began(self, voice: Voice) -> None:
-        if voice.source is not None:
+        if isinstance(voice.source, int):
             self._post(PlaybackStarted(voice.source, time.monotonic()))
 
     def _report(self, voices: Sequence[Voice], failed: bool = False) -> None:
         for voice in voices:
             self._finished += not failed
             self._failed += failed
-            if voice.source is not None:
+            if isinstance(voice.source, int):
                 self._post(PlaybackFinished(voice.source, failed))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from satellite.config import SpeakerConfig
 from satellite.core.ports import Sink
+from satellite.device.priority import loudest, share
 from satellite.device.voice import Voice
 from satellite.device.voices import Voices
-from satellite.dsp.mixer import Mixer
+from satellite.dsp.fader import Fader
+from satellite.dsp.mixer import Mixer, gain_of
 
 # With nothing to say, no more silence than this is written ahead: the next sound has to wait for it.
 _LEAD_PERIODS = 2
@@ -35,7 +39,7 @@ class Player:
         began: takes a sound whose first samples were just given to the speaker.
         heard: takes the sounds whose last sample has been heard.
         counts: is kept up.
-        idle_s: rest after so much silence.
+        config: how long to warm up, and when to rest.
         percent: the volume at first.
     """
 
@@ -47,7 +51,7 @@ class Player:
         heard: Callable[[Sequence[Voice]], None],
         counts: PlayCounts,
         *,
-        idle_s: float,
+        config: SpeakerConfig,
         percent: int,
     ) -> None:
         self.resting = True
@@ -60,10 +64,14 @@ class Player:
         self._voices = voices
         self._began = began
         self._heard = heard
-        self._mixer = Mixer(sink.format.channels, percent)
+        self._mixer = Mixer(sink.format.channels, sink.format.rate_hz, percent)
+        self._faders: dict[Voice, Fader] = {}
         self._period = sink.period_frames
-        self._quiet_frames = 0
-        self._idle_frames = idle_s * sink.format.rate_hz
+        # What may still be in the card: the end of each period with sound, and whose it is.
+        self._sent: deque[tuple[int, Sequence[Voice]]] = deque()
+        self._quiet_frames = self._cold_frames = 0
+        self._idle_frames = config.idle_s * sink.format.rate_hz
+        self._warm_up_frames = int(config.warm_up_s * sink.format.rate_hz)
 
     def step(self, percent: int) -> None:
         """Write a period, or wait for a reason to.
@@ -71,13 +79,14 @@ class Player:
         Raises:
             DeviceLost: by the speaker.
         """
-        if self._voices.obey_cut() and not self.resting:
-            self._sink.drop()
-        self._report()
         voices, changes = self._voices.current()
-        talking = [voice for voice in voices if self._fill(voice)]
+        self._report()
+        talking = [voice for voice in voices if not voice.removed and self._fill(voice)]
         if self.resting and not talking:
             self._voices.wait(changes, None)
+        elif self._is_cold():
+            self._cold_frames -= self._period
+            self._write([], percent)
         elif all(voice.has(self._period) for voice in talking) and talking:
             self._write(talking, percent)
         elif not self._wait_for_more(changes):
@@ -119,10 +128,18 @@ class Player:
             self._queued_frames, self._moved_at_s = queued_frames, now_s
         return now_s - self._moved_at_s > _STILL_S
 
+    def _is_cold(self) -> bool:
+        """There is something to be heard, and the amplifier would swallow its beginning."""
+        if self.resting:
+            self._cold_frames = self._warm_up_frames
+        return self._cold_frames > 0
+
     def _write(self, talking: Sequence[Voice], percent: int) -> None:
         blocks = [voice.take(self._period) for voice in talking]
-        mixed = self._mixer.mix(blocks, self._period, percent)
+        mixed = self._mixer.mix(list(zip(blocks, self._balanced(talking), strict=True)), self._period, percent)
         self.resting = False
+        if talking:
+            self._sent.append((self.written_frames + self._period, talking))
         self._send(mixed.tobytes())
         for voice, block in zip(talking, blocks, strict=True):
             if not voice.started:
@@ -134,6 +151,16 @@ class Player:
         self._counts.frames += self._period
         self._quiet_frames = 0 if talking else self._quiet_frames + self._period
 
+    def _balanced(self, talking: Sequence[Voice]) -> list[Fader]:
+        """A fader for each, on its way to the gain that it shall have beside the others; a new one is there."""
+        above = loudest((voice.priority for voice in talking), attentive=self._voices.attentive)
+        before, self._faders = self._faders, {}
+        for voice in talking:
+            gain = gain_of(voice.percent) * share(voice.priority, above)
+            fader = self._faders[voice] = before.get(voice) or self._mixer.fader(gain)
+            fader.move(gain)
+        return list(self._faders.values())
+
     def _send(self, pcm: bytes) -> None:
         before = self._sink.underruns
         self._writing_since_s = time.monotonic()
@@ -144,10 +171,18 @@ class Player:
             self._counts.underruns += self._sink.underruns - before
 
     def _report(self) -> None:
-        if self._voices.audible:
-            done = self._voices.heard(self.written_frames - self._sink.queued_frames())
-            if done:
-                self._heard(done)
+        """Tell what has been heard; throw away what is in the card when none of it shall be."""
+        if not self._sent:
+            return
+        position = self.written_frames - self._sink.queued_frames()
+        while self._sent and self._sent[0][0] <= position:
+            self._sent.popleft()
+        if self._sent and all(voice.removed for _, voices in self._sent for voice in voices):
+            self._sink.drop()
+            self._sent.clear()
+        done = self._voices.heard(position)
+        if done:
+            self._heard(done)
 
     def _perhaps_rest(self) -> None:
         if self._quiet_frames >= self._idle_frames and not self._voices.audible:

@@ -7,6 +7,7 @@ from collections import deque
 import numpy as np
 
 from satellite.core.audio import AudioFormat, Int16
+from satellite.device.priority import Priority
 from satellite.dsp.convert import Converter
 
 # So much is converted at a time: the other voices and the card wait meanwhile.
@@ -19,13 +20,16 @@ class Voice:
     `add`, `bite` and `clear` are called under the lock of the owner; the rest by the playback thread only.
 
     Args:
-        source: its number, or None for a cue, whose end nobody waits for.
+        source: its number; or the name of a cue, whose end nobody waits for.
         form: of the bytes.
+        percent: its own volume, which may be changed at any time.
     """
 
-    def __init__(self, source: int | None, form: AudioFormat) -> None:
+    def __init__(self, source: int | str, form: AudioFormat, priority: Priority, percent: int = 100) -> None:
         self.source = source
         self.form = form
+        self.priority = priority
+        self.percent = percent
         self.held_bytes = 0
         self.fed = False
         """It has had bytes."""
@@ -35,6 +39,8 @@ class Voice:
         """No more bytes come."""
         self.failed = False
         """It will not be heard."""
+        self.removed = False
+        """It shall not be heard any more."""
         self.started = False
         """A part of it was given to the card."""
         self._chunks: deque[memoryview] = deque()

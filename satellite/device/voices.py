@@ -7,6 +7,7 @@ import threading
 
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import AudioFormatError
+from satellite.device.priority import Priority
 from satellite.device.voice import Voice
 from satellite.dsp.convert import check
 
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 
 # Of all sounds together: 12 minutes at 22,050 Hz mono. The server sends an answer as fast as the network carries it.
 HELD_BYTES = 32 * 1024 * 1024
+# However short each is.
+MOST = 64
 
 
 class Voices:
@@ -23,6 +26,8 @@ class Voices:
     """
 
     def __init__(self) -> None:
+        self.attentive = False
+        """A person speaks to us: all but speech and cues gives way."""
         self.dropped_bytes = 0
         self.closed = False
         self._condition = threading.Condition()
@@ -30,13 +35,14 @@ class Voices:
         self._voices: list[Voice] = []
         self._finishing: list[tuple[int, Voice]] = []
         self._mute = False
-        self._cut = False
 
-    def begin(self, source: int, form: AudioFormat) -> None:
-        """A sound begins."""
-        voice = Voice(source, form)
+    def begin(self, source: int, form: AudioFormat, priority: Priority, percent: int) -> None:
+        """A sound begins. ValueError when one of this number is not over yet."""
+        voice = Voice(source, form, priority, percent)
         with self._condition:
-            voice.failed = self._mute or not _is_playable(form)
+            if self._find(source):
+                raise ValueError(f"sound {source} is not over yet")
+            voice.failed = self._mute or not _is_playable(form) or self._crowded()
             self._voices.append(voice)
 
     def feed(self, source: int, pcm: bytes) -> None:
@@ -58,22 +64,31 @@ class Voices:
                         return voice
         return None
 
-    def cue(self, pcm: bytes, form: AudioFormat) -> None:
-        """A whole sound at once, whose end nobody waits for."""
-        voice = Voice(None, form)
+    def cue(self, name: str, pcm: bytes, form: AudioFormat, priority: Priority, percent: int) -> None:
+        """A whole sound at once, whose end nobody waits for. Ignored while one of this name is still to be heard."""
+        voice = Voice(name, form, priority, percent)
         with self._condition:
-            if not self._mute and _is_playable(form):
+            if not (self._find(name) or self._mute or self._crowded()) and _is_playable(form):
                 self._voices.append(voice)
                 self._add(voice, pcm)
                 voice.ended = True
 
+    def set_volume(self, source: int | str, percent: int) -> None:
+        """The own volume of a sound. Ignored when it is not there."""
+        with self._condition:
+            voice = self._find(source)
+            if voice:
+                voice.percent = percent
+
+    def remove(self, source: int | str) -> None:
+        """Forget a sound, what of it is in the card included. Ignored when it is not there."""
+        with self._condition:
+            self._forget([voice for voice in self._all() if voice.source == source])
+
     def cut(self) -> None:
         """Forget all sounds."""
         with self._condition:
-            self._voices.clear()
-            self._finishing.clear()
-            self._cut = True
-            self._notify()
+            self._forget(self._all())
 
     def close(self) -> None:
         """Nobody will play any more: let whoever waits know."""
@@ -85,7 +100,7 @@ class Voices:
     def audible(self) -> bool:
         """Something that can be heard waits, or is in the card."""
         with self._condition:
-            return bool(self._finishing) or any(voice.started or voice.held_bytes for voice in self._voices)
+            return bool(self._finishing) or any(voice.fed and not voice.failed for voice in self._voices)
 
     @property
     def held_bytes(self) -> int:
@@ -96,15 +111,15 @@ class Voices:
     # The rest is for the playback thread.
 
     def current(self) -> tuple[list[Voice], int]:
-        """What sounds now: the oldest of the server's sounds that is not given out whole, and all cues over it.
+        """What sounds now: of speech the oldest that is not given out whole, and all other sounds.
 
-        The server's sounds are speech: one after the other, never at once. Also gives the number of changes so far, for
-        `wait`.
+        Speech is heard one after the other, never at once. Also gives the number of changes so far, for `wait`.
         """
         with self._condition:
             live = [voice for voice in self._voices if not voice.failed]
-            speech = next((voice for voice in live if voice.source is not None), None)
-            return [voice for voice in live if voice.source is None or voice is speech], self._changes
+            speech = next((voice for voice in live if voice.priority is Priority.SPEECH), None)
+            now = [voice for voice in live if voice.priority is not Priority.SPEECH or voice is speech]
+            return now, self._changes
 
     def wait(self, changes: int, seconds: float | None) -> None:
         """Until the number of changes is another one, or all is closed; at most so long, None: for ever."""
@@ -125,12 +140,6 @@ class Voices:
         """Some bytes of a sound; b"" when they have not come yet, None when no more will come."""
         with self._condition:
             return voice.bite() or (None if voice.ended else b"")
-
-    def obey_cut(self) -> bool:
-        """All sounds were forgotten since the last call."""
-        with self._condition:
-            cut, self._cut = self._cut, False
-            return cut
 
     def given(self, voice: Voice, position: int) -> None:
         """All of a sound was given to the card; its last frame is the one before `position`."""
@@ -176,6 +185,25 @@ class Voices:
         if pcm:
             voice.add(pcm)
             self._notify()
+
+    def _find(self, source: int | str) -> Voice | None:
+        return next((voice for voice in self._all() if voice.source == source), None)
+
+    def _all(self) -> list[Voice]:
+        return [*self._voices, *(voice for _, voice in self._finishing)]
+
+    def _crowded(self) -> bool:
+        if len(self._voices) < MOST:
+            return False
+        log.warning("%s sounds wait to be played: another one is not", MOST)
+        return True
+
+    def _forget(self, voices: list[Voice]) -> None:
+        self._voices = [voice for voice in self._voices if voice not in voices]
+        self._finishing = [(end, voice) for end, voice in self._finishing if voice not in voices]
+        for voice in voices:
+            voice.removed = True
+        self._notify()
 
     def _held_bytes(self) -> int:
         return sum(voice.held_bytes for voice in self._voices)

@@ -22,6 +22,7 @@ from satellite.core.events import Device, DeviceFailed, DeviceReady, PlaybackFin
 from satellite.core.ports import Sink
 from satellite.device.alsa import AlsaSink
 from satellite.device.playback import Playback
+from satellite.device.priority import Priority
 from satellite.device.voices import HELD_BYTES
 from satellite.device.wav import WavSink
 
@@ -92,7 +93,7 @@ def test_a_sound_in_the_cards_own_format_is_heard_sample_by_sample(start: StartP
 def test_the_first_write_of_a_sound_is_told_with_its_time(start: StartPlayback, mailbox: Mailbox) -> None:
     sink = FakeSink(CARD)
     playback = start(lambda: sink)
-    playback.cue(SOUND.tobytes(), CARD)
+    playback.cue("awake", SOUND.tobytes(), CARD)
     wait_until(lambda: len(sink.writes_s) > 1)
     before_s = time.monotonic()
     play(playback, 4, np.tile(SOUND, 3))
@@ -178,7 +179,7 @@ def test_a_cue_is_mixed_over_an_answer_and_nobody_is_told(
 ) -> None:
     playback = start(lambda: sink)
     play(playback, 1, np.full(48_000, 100))
-    playback.cue(np.full(960, 7, "<i2").tobytes(), CARD)
+    playback.cue("awake", np.full(960, 7, "<i2").tobytes(), CARD)
     mailbox.wait_for(PlaybackFinished)
     heard = sink.heard()[:, 0]
     assert np.count_nonzero(heard == 107) == 960
@@ -256,7 +257,7 @@ def test_a_sound_begins_when_a_whole_period_of_it_is_there(start: StartPlayback,
     playback = start(lambda: sink)
     playback.begin(1, CARD)
     playback.feed(1, SOUND[:100].tobytes())
-    playback.cue(np.full(960, -1, "<i2").tobytes(), CARD)
+    playback.cue("awake", np.full(960, -1, "<i2").tobytes(), CARD)
     wait_until(lambda: np.count_nonzero(sink.heard()) == 960)
     assert not (sink.heard() > 0).any()
     playback.feed(1, SOUND[100:].tobytes())
@@ -399,7 +400,7 @@ def test_when_no_speaker_is_wanted_sounds_fail_without_a_complaint(start: StartP
     playback = start(lambda: None)
     wait_until(lambda: playback.statistics().state == "none")
     play(playback, 1, SOUND)
-    playback.cue(SOUND.tobytes(), CARD)
+    playback.cue("awake", SOUND.tobytes(), CARD)
     assert mailbox.wait_for(PlaybackFinished) == [PlaybackFinished(1, failed=True)]
     assert mailbox.of(DeviceFailed) == []
     assert not playback.playing
@@ -446,7 +447,7 @@ def test_a_format_that_makes_no_sense_fails_alone(
 ) -> None:
     playback = start(lambda: sink)
     play(playback, 1, SOUND, AudioFormat(1, 1, 2))
-    playback.cue(SOUND.tobytes(), AudioFormat(48_000, 1, 7))
+    playback.cue("awake", SOUND.tobytes(), AudioFormat(48_000, 1, 7))
     play(playback, 2, SOUND)
     mailbox.wait_for(PlaybackFinished, 2)
     assert mailbox.of(PlaybackFinished) == [PlaybackFinished(1, failed=True), PlaybackFinished(2)]
@@ -582,22 +583,48 @@ def test_played_on_the_card_sample_by_sample_and_told_when_it_is_out(
     assert playback.statistics().underruns == 0
 
 
-def test_silence_on_the_card_within_100_ms(start: StartPlayback, mailbox: Mailbox, cards: VirtualCards) -> None:
+def test_silence_on_the_card_within_50_ms(start: StartPlayback, mailbox: Mailbox, cards: VirtualCards) -> None:
     playback = start(alsa())
-    late: list[float] = []
-    while min(late, default=1.0) >= 0.1 and len(late) < TRIES:
-        before = np.count_nonzero(cards.heard())
-        play(playback, len(late), np.full(96_000, 5))
-        wait_until(lambda before=before: np.count_nonzero(cards.heard()) > before + 2_000)
-        before, asked_s = np.count_nonzero(cards.heard()), time.monotonic()
-        playback.silence()
-        stopped = cards.wait_for("speaker", "stop", len(late) + 1)[-1]
-        heard_s = (np.count_nonzero(cards.heard()) - before) / 48_000
-        late.append(max(float(stopped[0]) - asked_s, heard_s))
-    assert min(late) < 0.1, late
+
+    def begin(number: int) -> None:
+        play(playback, number, np.full(96_000, 5))
+
+    late_s = lateness(cards, begin, playback.silence)
+    assert min(late_s) < 0.05, late_s
     play(playback, 99, SOUND)
     assert mailbox.wait_for(PlaybackFinished) == [PlaybackFinished(99)]
     np.testing.assert_array_equal(heard_sound(cards.heard())[-len(SOUND) :], SOUND)
+
+
+def test_an_alarm_is_gone_from_the_card_within_50_ms(
+    start: StartPlayback, mailbox: Mailbox, cards: VirtualCards
+) -> None:
+    playback = start(alsa())
+    alarm = np.full(96_000, 5, "<i2").tobytes()
+    late_s = lateness(
+        cards,
+        lambda _number: playback.cue("timer", alarm, CARD, Priority.ALARM),
+        lambda: playback.remove("timer"),
+    )
+    assert min(late_s) < 0.05, late_s
+    play(playback, 99, SOUND)
+    assert mailbox.wait_for(PlaybackFinished) == [PlaybackFinished(99)]
+    np.testing.assert_array_equal(heard_sound(cards.heard())[-len(SOUND) :], SOUND)
+
+
+def lateness(cards: VirtualCards, begin: Callable[[int], None], end: Callable[[], None]) -> list[float]:
+    """How long the card took to be silent, or how much was still heard, until it was quick or for TRIES times."""
+    late_s: list[float] = []
+    while min(late_s, default=1.0) >= 0.05 and len(late_s) < TRIES:
+        before = np.count_nonzero(cards.heard())
+        begin(len(late_s))
+        wait_until(lambda before=before: np.count_nonzero(cards.heard()) > before + 2_000)
+        before, asked_s = np.count_nonzero(cards.heard()), time.monotonic()
+        end()
+        stopped = cards.wait_for("speaker", "stop", len(late_s) + 1)[-1]
+        heard_s = (np.count_nonzero(cards.heard()) - before) / 48_000
+        late_s.append(max(float(stopped[0]) - asked_s, heard_s))
+    return late_s
 
 
 def test_an_underrun_of_the_card_is_counted_and_the_sound_is_heard_to_its_end(
