@@ -80,6 +80,7 @@ class FakeHomeAssistant(Notebook):
         self._phrase: str | None = None
         self._phrases_heard: dict[str, float] = {}
         self._writer: asyncio.StreamWriter | None = None
+        self._half_open: list[asyncio.StreamWriter] = []
         self._script: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._patience = asyncio.Timeout(None)
@@ -95,6 +96,8 @@ class FakeHomeAssistant(Notebook):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._half_open:
+            writer.transport.abort()
         await self._leave()
         if self.failure is not None and kind is None:
             raise self.failure
@@ -179,6 +182,14 @@ class FakeHomeAssistant(Notebook):
             self._patience.reschedule(None)
         assert isinstance(self._writer.transport, asyncio.Transport)
         self._writer.transport.pause_reading()
+
+    def vanish(self) -> None:
+        """The network is cut; later it comes back on another connection, and the old one is never closed."""
+        assert self._writer is not None
+        self.freeze()
+        self._half_open.append(self._writer)
+        self._writer = None
+        self._patience.reschedule(0)
 
     def hang_up(self, *, rudely: bool = False) -> None:
         """Close the long connection (FIN, or RST); it comes back after restart_after_s."""

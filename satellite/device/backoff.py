@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 FIRST_S = 0.2
-LONGEST_S = 5.0
+# With the time that an open takes, a device that is there again is found within 5 s.
+LONGEST_S = 4.0
 
 
 class Backoff:

@@ -74,6 +74,11 @@ class Box:
         assert self._process
         return self._process.pid
 
+    @property
+    def waited_s(self) -> float:
+        """For how long its threads and ours were ready to run and no core was free, so far."""
+        return _waited_s(Path("/proc/self/task")) + _waited_s(Path(f"/proc/{self.pid}/task"))
+
     async def start(self, hears: bool = True) -> None:
         """Start it, and wait until it serves and hears."""
         await self.launch()

@@ -48,6 +48,13 @@ class Home:
             assert asyncio.get_running_loop().time() < deadline_s, f"{rest} bytes were not heard"
             await asyncio.sleep(ASK_AGAIN_S)
 
+    async def until(self, fact: Callable[[], bool], what: str) -> None:
+        """Wait for something that nobody tells of."""
+        deadline_s = asyncio.get_running_loop().time() + PATIENCE_S
+        while not fact():
+            assert asyncio.get_running_loop().time() < deadline_s, f"never: {what}; log: {self.box.log[-10:]}"
+            await asyncio.sleep(ASK_AGAIN_S)
+
     async def streaming(self, count: int = 1) -> None:
         """Wake it, and wait until it streams."""
         self.say_wake_word()
@@ -64,11 +71,13 @@ def home(tmp_path: Path) -> Callable[..., None]:
         on_stream: Callable[[FakeHomeAssistant], Coroutine[Any, Any, None]] | None = None,
         settings: dict[str, str] | None = None,
         habits: Habits = HABITS,
+        *,
+        mic_speed: float = SPEED,
         speaker_speed: float = SPEED,
         **abilities: Any,
     ) -> None:
         cards = VirtualCards(tmp_path / "cards", **abilities)
-        cards.speed("mic", SPEED)
+        cards.speed("mic", mic_speed)
         cards.speed("speaker", speaker_speed)
         cards.say(quiet(WARM_UP_S), RATE_HZ)
         asyncio.run(_live(story, Box(tmp_path, cards, settings), habits, on_stream))

@@ -23,7 +23,7 @@
  *   xrun     exists: one forced overrun/underrun, then it is removed
  *   errno    holds a number N: the next transfer fails with -N, then it is removed
  *   openerr  holds a number N: open fails with -N while it exists
- *   opendelay  holds milliseconds: open blocks that long
+ *   opendelay  holds milliseconds: open blocks that long, or until it is removed
  *   crash    exists: open ends the program, as a bug in a plugin does
  *   speed    holds a factor: the card's clock against real time (1.0; 1.0002 is a
  *            crystal 200 ppm fast; 4 makes a test four times quicker; 0 is as fast as the
@@ -257,7 +257,7 @@ SND_PCM_PLUGIN_DEFINE_FUNC(satcard)
 	if (!s->nlist[0]) s->list[0][s->nlist[0]++] = 16000;
 	if (!s->nlist[1]) s->list[1][s->nlist[1]++] = 1;
 	if (!s->nlist[2]) s->list[2][s->nlist[2]++] = SND_PCM_FORMAT_S16_LE;
-	if ((err = (int)num(s, "opendelay", 0, 0)) > 0) usleep(err * 1000);
+	for (double t = now(); now() - t < num(s, "opendelay", 0, 0) / 1000; ) usleep(5000);
 	if ((err = (int)num(s, "openerr", 0, 0)) > 0) { event(s, "openerr %d", err); free(s); return -err; }
 	if (has(s, "crash")) raise(SIGSEGV);
 	if (has(s, "gone")) { free(s); return -ENODEV; }

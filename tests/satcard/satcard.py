@@ -120,15 +120,24 @@ class VirtualCards:
         text = position.read_text() if position.exists() else ""
         return (self.directory / "mic" / "in").stat().st_size - int(text or 0)
 
-    def heard(self) -> npt.NDArray[np.int16]:
+    def heard(self, after_bytes: int = 0) -> npt.NDArray[np.int16]:
         """What the speaker has really played so far: int16, (n,) when it has one channel, else (n, channels)."""
         file = self.directory / "spk" / "out.raw"
         _, channels, encoding = self.speaker
-        data = file.read_bytes() if file.exists() else b""
+        data = b""
+        if file.exists():
+            with file.open("rb") as played:
+                played.seek(after_bytes)
+                data = played.read()
         frame = np.dtype(_DTYPES[encoding]).itemsize * channels
         samples = np.frombuffer(data[: len(data) // frame * frame], _DTYPES[encoding])
         narrow = (samples >> 16 if encoding == "S32_LE" else samples).astype(np.int16)
         return narrow if channels == 1 else narrow.reshape(-1, channels)
+
+    def heard_bytes(self) -> int:
+        """How much the speaker has played so far, silence included."""
+        file = self.directory / "spk" / "out.raw"
+        return file.stat().st_size if file.exists() else 0
 
     def unplug(self, card: str) -> None:
         """Pull the card out."""
@@ -150,9 +159,12 @@ class VirtualCards:
         """One overrun or underrun, now."""
         self._file(card, "xrun").touch()
 
-    def errno(self, card: str, number: int) -> None:
-        """The next transfer fails with this error."""
-        self._write(card, "errno", number)
+    def errno(self, card: str, number: int | None) -> None:
+        """The next transfer fails with this error; None: it does not. After a first part, ALSA swallows the error."""
+        if number is None:
+            self._file(card, "errno").unlink(missing_ok=True)
+        else:
+            self._write(card, "errno", number)
 
     def openerr(self, card: str, number: int | None) -> None:
         """Every open fails with this error, until None."""
@@ -161,9 +173,12 @@ class VirtualCards:
         else:
             self._write(card, "openerr", number)
 
-    def opendelay(self, card: str, milliseconds: int) -> None:
-        """Every open blocks so long."""
-        self._write(card, "opendelay", milliseconds)
+    def opendelay(self, card: str, milliseconds: int | None) -> None:
+        """Every open blocks so long, or until None."""
+        if milliseconds is None:
+            self._file(card, "opendelay").unlink(missing_ok=True)
+        else:
+            self._write(card, "opendelay", milliseconds)
 
     def crash(self, card: str) -> None:
         """Whoever opens it dies, as of a bug in a plugin."""

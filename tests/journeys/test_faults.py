@@ -1,0 +1,130 @@
+"""Random faults in a row: after each, one spoken command leads to a full turn."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes_ha_notes import Run
+from journeys.box import clip, quiet
+from journeys.conftest import HABITS, Home
+from journeys.faults import FAULTS, LONG_FAULTS, SPEED, answer, spoken
+
+RunHome = Callable[..., None]
+# After the devices and the server are back. What a busy machine adds is not the satellite's.
+RECOVERY_S = 5.0
+ROUNDS_LONG = 7
+
+
+class Table:
+    """How long each kind of fault was felt after it was over."""
+
+    def __init__(self) -> None:
+        self._recovery_s: defaultdict[str, list[float]] = defaultdict(list)
+
+    def add(self, kind: str, recovery_s: float) -> None:
+        """One fault that was survived."""
+        self._recovery_s[kind].append(recovery_s)
+
+    def __str__(self) -> str:
+        rows = [(kind, times) for kind, times in sorted(self._recovery_s.items())]
+        rows.append(("all", [time_s for _, times in rows for time_s in times]))
+        head = "| fault | count | survived | recovery, median | worst |\n|---|---|---|---|---|\n"
+        return head + "\n".join(
+            f"| {kind} | {len(times)} | {len(times)} | {median(times):.2f} s | {max(times):.2f} s |"
+            for kind, times in rows
+        )
+
+
+def ready(status: dict[str, Any]) -> bool:
+    """It hears, it can be heard, and Home Assistant is there; no command is being streamed."""
+    return (
+        status["microphone"]["state"] == "open"
+        and status["microphone"]["last_frame_age_s"] < 1.0
+        and status["speaker"]["state"] in {"open", "resting"}
+        and status["connected"]
+        and not status["paused"]
+        and status["state"] in {"idle", "transcribing", "answering"}
+    )
+
+
+async def recovered(home: Home) -> float:
+    """Wait until it is ready: how long that took, but for the wait for a core."""
+    loop = asyncio.get_running_loop()
+    began_s, waited_s = loop.time(), home.box.waited_s
+    await home.box.reports(ready)
+    return max(0.0, loop.time() - began_s - (home.box.waited_s - waited_s))
+
+
+async def full_turn(home: Home, number: int) -> Run:
+    """Say one command, once: all of it arrives, and its answer is heard and told as played."""
+    sound, heard_bytes, ha = spoken(number), home.cards.heard_bytes(), home.ha
+    ha.on_stream = answer
+    home.say(clip("hey_jarvis"), quiet(0.3), sound, quiet(1.0))
+
+    def whole() -> list[Run]:
+        return [run for run in ha.runs if run.ended == "audio-stop" and sound.tobytes() in run.pcm]
+
+    await ha.until(whole, f"run with the whole command {number}")
+    (run,) = whole()
+    await ha.until(lambda: any(event.at_s > run.ended_at_s for event in ha.of("played")), "played")
+    assert np.abs(home.cards.heard(heard_bytes).astype(int)).max() > 4_000, "the answer was not heard"
+    return run
+
+
+async def live_through(home: Home, kinds: list[str], dice: random.Random) -> Table:
+    """One fault after the other, and a full turn after each."""
+    table = Table()
+    for number, kind in enumerate(kinds):
+        home.ha.received.clear()
+        home.ha.runs.clear()
+        home.box.log.append(f"--- {number}: {kind}")
+        await {**FAULTS, **LONG_FAULTS}[kind](home, dice)
+        recovery_s = await recovered(home)
+        assert recovery_s < RECOVERY_S, kind
+        await full_turn(home, number)
+        assert not [line for line in home.box.log if "Traceback" in line or " ERROR " in line]
+        table.add(kind, recovery_s)
+    return table
+
+
+def story_of(kinds: Iterable[str], rounds: int, seed: int) -> Callable[[Home], Any]:
+    """Every kind of fault so many times, in any order."""
+    dice = random.Random(seed)
+    all_kinds = rounds * sorted(kinds)
+    dice.shuffle(all_kinds)
+
+    async def story(home: Home) -> None:
+        await full_turn(home, 10_000)
+        print(f"\n{await live_through(home, all_kinds, dice)}")
+
+    return story
+
+
+# Longer periods than usual cost the machine less: the cards are fast.
+SETTINGS = {"microphone": "period_ms = 50", "speaker": "buffer_ms = 400\nidle_s = 1", "command": "keep_s = 5"}
+HOME: dict[str, Any] = {
+    "habits": HABITS.faster(SPEED),
+    "mic_speed": SPEED,
+    "speaker_speed": SPEED,
+    "settings": SETTINGS,
+}
+
+
+@pytest.mark.timeout(300)
+def test_after_each_kind_of_fault_one_command_is_heard_and_answered(home: RunHome) -> None:
+    home(story_of(FAULTS, 1, seed=1), **HOME)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_200_random_faults_in_a_row_and_no_command_is_missed(home: RunHome) -> None:
+    kinds = [*FAULTS, *LONG_FAULTS]
+    assert ROUNDS_LONG * len(kinds) >= 200
+    home(story_of(kinds, ROUNDS_LONG, seed=2), **HOME)
