@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satellite.core.effects import Effect, PlayCue
+from satellite.core.effects import Effect, PlayCue, StopCue
 from satellite.core.events import AlarmDismissed, Event, ServerConnected, ServerLost, Tick, TimerChanged, WakeDetected
 from satellite.session.timers import (
     FORGOTTEN_S,
@@ -21,6 +21,7 @@ from satellite.session.timers import (
 
 WAKE = WakeDetected("hey_jarvis", "Hey Jarvis", 0.9, 16_000, -55.0)
 RING = PlayCue("timer")
+STOP = StopCue("timer")
 
 
 def started(seconds: float = 60, number: str = "a") -> TimerChanged:
@@ -60,21 +61,29 @@ def test_home_assistants_word_rings_and_rings_again_until_a_wake_word() -> None:
     assert clock.after(60) == []
     assert clock(finished()) == [RING]
     assert clock.after(3 * RING_EVERY_S) == [RING] * 3
-    assert clock(WAKE) == []
+    assert clock(WAKE) == [STOP]
     assert clock.after(60) == []
     assert clock.timers == Timers(connected=True)
 
 
 def test_an_alarm_is_dismissed_by_the_owner_too() -> None:
     clock = Clock()
-    clock(started(), finished(), AlarmDismissed())
+    clock(started(), finished())
+    assert clock(AlarmDismissed()) == [STOP]
     assert clock.after(60) == []
+
+
+@pytest.mark.parametrize("event", [WAKE, AlarmDismissed(), TimerChanged("cancelled", "a"), Tick()])
+def test_what_does_not_ring_is_not_stopped(event: Event) -> None:
+    clock = Clock()
+    clock(started())
+    assert clock(event) == []
 
 
 def test_an_alarm_that_nobody_hears_ends_after_a_quarter_of_an_hour() -> None:
     clock = Clock()
     rings = clock(finished()) + clock.after(3_600)
-    assert len(rings) == RING_AT_MOST_S / RING_EVERY_S
+    assert rings == [RING] * round(RING_AT_MOST_S / RING_EVERY_S) + [STOP]
     assert clock.timers.deadline_s is None
 
 
@@ -105,7 +114,7 @@ def test_an_alarm_of_our_own_clock_is_taken_back_when_it_was_cancelled() -> None
     clock = Clock(connected=False)
     clock(started(5))
     assert clock.after(8) == [RING]
-    clock(ServerConnected(1, "peer"), TimerChanged("cancelled", "a"))
+    assert clock(ServerConnected(1, "peer"), TimerChanged("cancelled", "a")) == [STOP]
     assert clock.after(60) == []
 
 
@@ -136,7 +145,7 @@ def test_a_cancelled_timer_does_not_ring() -> None:
 def test_two_alarms_ring_as_one_and_the_second_goes_on_when_the_first_is_cancelled() -> None:
     clock = Clock()
     assert clock(finished("a"), finished("b")) == [RING]
-    clock(TimerChanged("cancelled", "a"))
+    assert clock(TimerChanged("cancelled", "a")) == []
     assert clock.after(RING_EVERY_S) == [RING]
 
 

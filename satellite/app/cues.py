@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from satellite.codec.file import decode_file
 from satellite.config import SoundsConfig
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import AudioFormatError
 from satellite.core.places import expanded
+from satellite.device.playback import Playback
 from satellite.device.priority import Priority
 from satellite.dsp.cues import CUE_RATE_HZ, make_cue
 
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 OFF = "off"
 DEFAULT = "default"
+ALARM = "timer"
 # A cue is mixed over the answer; a longer one is not a cue but a song.
 LONGEST_S = 5.0
 
@@ -28,21 +30,31 @@ class Sound:
 
     pcm: bytes
     format: AudioFormat
-    priority: Priority = Priority.CUE
 
 
 class Cues:
-    """The sounds by their name in the configuration; None where the owner switched one off."""
+    """The sounds by their name in the configuration; None where the owner switched one off.
 
-    def __init__(self, config: SoundsConfig) -> None:
+    Args:
+        config: which they are.
+        volume_percent: of all but the alarm, beside the master's.
+    """
+
+    def __init__(self, config: SoundsConfig, volume_percent: int = 100) -> None:
+        self._volume_percent = volume_percent
         self._sounds = {name: _load(name, choice) for name, choice in asdict(config).items()}
-        alarm = self._sounds["timer"]
-        if alarm:
-            self._sounds["timer"] = replace(alarm, priority=Priority.ALARM)
 
     def get(self, name: str) -> Sound | None:
         """The sound of that name."""
         return self._sounds[name]
+
+    def play(self, name: str, playback: Playback) -> None:
+        """Let it be heard beside what plays; an alarm gives way to speech."""
+        sound = self.get(name)
+        if sound and name == ALARM:
+            playback.cue(name, sound.pcm, sound.format, Priority.ALARM)
+        elif sound:
+            playback.cue(name, sound.pcm, sound.format, Priority.CUE, self._volume_percent)
 
 
 def mistakes(config: SoundsConfig) -> list[tuple[str, str]]:

@@ -71,7 +71,7 @@ class Satellite:
         self._tick: asyncio.TimerHandle | None = None
         self._wanted = fx.ListenFor(None, memory.muted)
         self.tap = Tap(lambda: self._wanted.muted)
-        self.cues = Cues(config.sounds)
+        self.cues = Cues(config.sounds, config.speaker.cue_volume)
         self.turns = Turns()
         self.recordings = self._make_recordings(config)
         self.server = self._make_server(config)
@@ -86,7 +86,8 @@ class Satellite:
                 fx.SendCommandAgain: self._send_command_again,
                 fx.DropServer: lambda effect: self.server.drop(effect.reason),
                 fx.ListenFor: self._listen_for,
-                fx.PlayCue: self._play_cue,
+                fx.PlayCue: lambda effect: self.cues.play(effect.name, self.playback),
+                fx.StopCue: lambda effect: self.playback.remove(effect.name),
                 fx.PlayStart: self._play_start,
                 fx.PlayAudio: lambda effect: self.playback.feed(effect.source, effect.pcm),
                 fx.PlayEnd: lambda effect: self.playback.end(effect.source),
@@ -174,6 +175,7 @@ class Satellite:
         speaker = self.config.speaker
         playback = Playback(partial(open_sink, speaker), speaker, self.inbox.post)
         playback.set_volume(speaker.volume if self.memory.volume is None else self.memory.volume)
+        playback.attend(self._wanted.command is not None)
         return playback
 
     def _make_recordings(self, config: Config) -> Recordings:
@@ -197,7 +199,7 @@ class Satellite:
         self.config = replace(config, server=old.server)
         self._listen_for(self._wanted)
         self.conversation = replace(self.conversation, **_manners(config))
-        self.cues = Cues(config.sounds)
+        self.cues = Cues(config.sounds, config.speaker.cue_volume)
         if old.speaker != config.speaker:
             self._renew_playback()
         if old.recordings != config.recordings:
@@ -310,6 +312,7 @@ class Satellite:
 
     def _listen_for(self, effect: fx.ListenFor) -> None:
         self._wanted = effect
+        self.playback.attend(effect.command is not None)
         if self.capture:
             self.capture.apply(
                 fx.ListenSettings(
@@ -320,11 +323,6 @@ class Satellite:
                     sensitivity=self.memory.sensitivity or self.config.listening.sensitivity,
                 )
             )
-
-    def _play_cue(self, effect: fx.PlayCue) -> None:
-        sound = self.cues.get(effect.name)
-        if sound:
-            self.playback.cue(effect.name, sound.pcm, sound.format, sound.priority)
 
     def _play_start(self, effect: fx.PlayStart) -> None:
         self.playback.begin(effect.source, AudioFormat(effect.rate_hz, effect.channels, effect.width_bytes))

@@ -66,6 +66,12 @@ class SpeakerConfig:
     rate_hz: int = setting(48_000, "Rate asked for; what the card has is used.", low=8_000, high=192_000)
     channels: int = setting(1, "Channels asked for.", low=1, high=8)
     volume: int = setting(100, "Master volume in percent; changed at run time by --set volume=N.", low=0, high=100)
+    cue_volume: int = setting(
+        100,
+        "Volume of its own short sounds beside the master's; an alarm has the master's.",
+        low=0,
+        high=100,
+    )
     period_ms: float = setting(20.0, "ALSA period.", low=5.0, high=200.0)
     buffer_ms: float = setting(100.0, "ALSA buffer asked for.", low=20.0, high=2_000.0)
     warm_up_s: float = setting(

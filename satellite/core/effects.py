@@ -98,6 +98,13 @@ class PlayCue:
 
 
 @dataclass(frozen=True, slots=True)
+class StopCue:
+    """Cut this one of our own sounds now; all others play on."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlayStart:
     """Begin to play a sound from the server; its samples follow."""
 
@@ -134,6 +141,7 @@ Effect: TypeAlias = (
     | DropServer
     | ListenFor
     | PlayCue
+    | StopCue
     | PlayStart
     | PlayAudio
     | PlayEnd

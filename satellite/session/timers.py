@@ -25,6 +25,8 @@ OWN_CLOCK_S = 2.0
 FORGOTTEN_S = 60.0
 RING_EVERY_S = 2.0
 RING_AT_MOST_S = 15 * 60.0
+# The name of the sound in the configuration.
+_ALARM = "timer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ Step: TypeAlias = tuple[Timers, list[fx.Effect]]
 
 def step(timers: Timers, event: ev.Event, now_s: float) -> Step:
     """What follows from `event`; any event will do, most change nothing. `timers.deadline_s` is when a Tick is due."""
+    rang = bool(timers.alarms)
     match event:
         case ev.TimerChanged():
             timers = _changed(timers, event, now_s)
@@ -89,7 +92,8 @@ def step(timers: Timers, event: ev.Event, now_s: float) -> Step:
             timers = replace(timers, connected=False)
         case ev.WakeDetected() | ev.AlarmDismissed():
             timers = replace(timers, alarms=(), ring_at_s=None)
-    return _ring(_expire(timers, now_s), now_s)
+    timers = _expire(timers, now_s)
+    return (timers, [fx.StopCue(_ALARM)]) if rang and not timers.alarms else _ring(timers, now_s)
 
 
 def _changed(timers: Timers, event: ev.TimerChanged, now_s: float) -> Timers:
@@ -160,4 +164,4 @@ def _expire(timers: Timers, now_s: float) -> Timers:
 def _ring(timers: Timers, now_s: float) -> Step:
     if timers.ring_at_s is None or now_s < timers.ring_at_s:
         return timers, []
-    return replace(timers, ring_at_s=now_s + RING_EVERY_S), [fx.PlayCue("timer")]
+    return replace(timers, ring_at_s=now_s + RING_EVERY_S), [fx.PlayCue(_ALARM)]

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from codec.material import MADE, film_without_sound, material, snr_db, source
+from fakes_device import FakeSink, wait_until
 
 from satellite.app.cues import LONGEST_S, Cues, mistakes
 from satellite.codec.wav import write_wav
-from satellite.config import SoundsConfig
+from satellite.config import SoundsConfig, SpeakerConfig
 from satellite.core.audio import AudioFormat
+from satellite.device.playback import Playback
 
 FORMAT = AudioFormat(8_000, 1, 2)
 
@@ -75,3 +77,34 @@ def test_what_is_no_sound_is_told_with_its_key_and_its_file(data: bytes, tmp_pat
     ((_, line),) = mistakes(config)
     assert line.startswith(f"sounds.done: {path}: ")
     assert Cues(config).get("done") == Cues(SoundsConfig(done="default")).get("done")
+
+
+def test_an_alarm_gives_way_to_speech_and_its_volume_is_not_that_of_the_other_sounds(tmp_path: Path) -> None:
+    card = AudioFormat(48_000, 1, 2)
+    for name in ("timer", "error"):
+        write_wav(tmp_path / f"{name}.wav", np.full(4_800, 10_000, "<i2").tobytes(), card)
+    cues = Cues(SoundsConfig(timer=str(tmp_path / "timer.wav"), error=str(tmp_path / "error.wav")), 50)
+    levels = set()
+    for attentive in (False, True):
+        for name in ("timer", "error", "awake"):
+            levels.add((name, attentive, heard_level(cues, name, attentive)))
+    assert levels == {
+        ("timer", False, 10_000),
+        ("timer", True, 1_000),
+        ("error", False, 2_500),
+        ("error", True, 2_500),
+        ("awake", False, 0),
+        ("awake", True, 0),
+    }
+
+
+def heard_level(cues: Cues, name: str, attentive: bool) -> int:
+    sink = FakeSink(AudioFormat(48_000, 1, 2))
+    playback = Playback(lambda: sink, SpeakerConfig(idle_s=0), lambda _event: None)
+    playback.attend(attentive)
+    playback.start()
+    wait_until(lambda: playback.statistics().state == "resting")
+    cues.play(name, playback)
+    wait_until(lambda: not playback.playing)
+    playback.stop()
+    return int(sink.heard().max(initial=0))
