@@ -121,6 +121,15 @@ def audible(heard: np.ndarray) -> np.ndarray:
     return heard[at[0] : at[-1] + 1] if len(at) else heard[:0]
 
 
+def test_nothing_is_written_before_the_first_sound() -> None:
+    room = Room()
+    room.steps(3)
+    assert room.player.resting
+    assert len(room.sink.written()) == 0
+    room.play(1, steady(100, PERIOD))
+    assert np.count_nonzero(room.until_it_rests()) == PERIOD
+
+
 # Giving way
 
 
