@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,9 +38,24 @@ class Box:
         cards: its sound cards.
         settings: lines of the configuration's tables, by table: {"command": 'end_of_speech = "server"'}. They go
             before the lines of the same names that every box has.
+        hears: it has a microphone from the start.
+        environment: of the process, beside that of the tests.
+        within: a command that starts it: ("unshare", "-n").
     """
 
-    def __init__(self, folder: Path, cards: VirtualCards, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cards: VirtualCards,
+        settings: dict[str, str] | None = None,
+        *,
+        hears: bool = True,
+        environment: dict[str, str] | None = None,
+        within: Sequence[str] = (),
+    ) -> None:
+        self._hears = hears
+        self._environment = environment or {}
+        self._within = within
         self.cards = cards
         self.folder = folder
         self.port = _free_port()
@@ -53,7 +68,7 @@ class Box:
 
     async def __aenter__(self) -> Self:
         try:
-            await self.start()
+            await self.start(self._hears)
         except BaseException as error:
             await self.__aexit__(type(error))
             raise
@@ -90,7 +105,9 @@ class Box:
         """Start it, and wait for nothing."""
         self.log.clear()
         environment = {**os.environ, **self.cards.env(), "XDG_RUNTIME_DIR": str(self.folder), "PYTHONUNBUFFERED": "1"}
+        environment.update(self._environment)
         self._process = await asyncio.create_subprocess_exec(
+            *self._within,
             sys.executable,
             "-m",
             "satellite",
@@ -116,6 +133,14 @@ class Box:
             await asyncio.wait((ended,), timeout=ASK_AGAIN_S)
             assert loop.time() < began_s + PATIENCE_S, f"it does not end; log: {self.log[-10:]}"
         return ended.result(), loop.time() - began_s - lost_s - (_waited_s(ours) - we_s)
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself: its exit code."""
+        assert self._process
+        assert self._reader
+        async with asyncio.timeout(PATIENCE_S):
+            await self._reader
+            return await self._process.wait()
 
     def signal(self, number: int) -> None:
         """Send a signal."""

@@ -72,6 +72,7 @@ class VirtualCards:
         speaker_formats: Sequence[str] = ("S16_LE",),
     ) -> None:
         self.directory = directory
+        self._folders = dict(_FILES)
         self.mic = (mic_rates[0], mic_channels[0], mic_formats[0])
         self.speaker = (speaker_rates[0], speaker_channels[0], speaker_formats[0])
         for card in _FILES.values():
@@ -110,15 +111,15 @@ class VirtualCards:
         if rate_hz and rate_hz != card_hz:
             samples = soxr.resample(samples, rate_hz, card_hz)
         wide = samples.astype(_DTYPES[encoding])
-        with (self.directory / "mic" / "in").open("ab") as file:
+        with self._file("mic", "in").open("ab") as file:
             file.write((wide << 16 if encoding == "S32_LE" else wide).tobytes())
         return len(wide)
 
     def unheard(self) -> int:
         """How many bytes of what was said the microphone has not yet heard."""
-        position = self.directory / "mic" / "in.pos"
+        position = self._file("mic", "in.pos")
         text = position.read_text() if position.exists() else ""
-        return (self.directory / "mic" / "in").stat().st_size - int(text or 0)
+        return self._file("mic", "in").stat().st_size - int(text or 0)
 
     def heard(self, after_bytes: int = 0) -> npt.NDArray[np.int16]:
         """What the speaker has really played so far: int16, (n,) when it has one channel, else (n, channels)."""
@@ -146,6 +147,19 @@ class VirtualCards:
     def plug(self, card: str) -> None:
         """Put it back."""
         self._file(card, "gone").unlink(missing_ok=True)
+
+    def move(self, card: str) -> None:
+        """Put it back into another socket: it has its name again, and is another card."""
+        old = self._file(card, ".").resolve()
+        new = old.with_name(f"{old.name}-elsewhere")
+        new.mkdir()
+        for file in old.iterdir():
+            if file.name != "gone":
+                (new / file.name).write_bytes(file.read_bytes())
+        fresh = self._config.with_suffix(".new")
+        fresh.write_text(self._config.read_text().replace(f'"{old}"', f'"{new}"'))
+        fresh.replace(self._config)
+        self._folders[card] = new.name
 
     def stall(self, card: str) -> None:
         """The hardware stands still."""
@@ -212,7 +226,7 @@ class VirtualCards:
         (self.directory / "mic" / "in").touch()
 
     def _file(self, card: str, name: str) -> Path:
-        return self.directory / _FILES[card] / name
+        return self.directory / self._folders[card] / name
 
     def _write(self, card: str, name: str, value: float) -> None:
         # Renamed into place: the card must never read half a file.
