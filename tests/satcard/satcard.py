@@ -140,6 +140,10 @@ class VirtualCards:
         file = self.directory / "spk" / "out.raw"
         return file.stat().st_size if file.exists() else 0
 
+    def forget_heard(self) -> None:
+        """The record of what was played begins anew: a day of it would fill the disk."""
+        os.truncate(self._file("speaker", "out.raw"), 0)
+
     def unplug(self, card: str) -> None:
         """Pull the card out."""
         self._file(card, "gone").touch()

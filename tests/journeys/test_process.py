@@ -1,0 +1,202 @@
+"""What the machine does to the process: no memory, no disk, no network, another time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import wave
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes_ha import FakeHomeAssistant
+from journeys.box import Box, clip, quiet, tone
+from journeys.conftest import HABITS, SPEED, WARM_UP_S, Home
+from journeys.faults import answer
+from journeys.wall_clock import WallClock
+from satcard.satcard import VirtualCards
+
+from satellite.network.outbox import SOUND_BYTES
+
+RunHome = Callable[..., None]
+MIB = 1 << 20
+DAY_S = 86_400
+# docs/architecture.md: what waits for the server, 40 s of sound; of the command under way 30 s; for the loop 5 s.
+BOUND_BYTES = SOUND_BYTES + (30 + 5) * 32_000
+# Python's objects around it, and what its allocator does not give back.
+ALLOCATOR_BYTES = 2 * MIB
+
+
+def rss_bytes(pid: int) -> int:
+    """The process's memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.asynccontextmanager
+async def living(folder: Path, box: Box) -> AsyncIterator[Home]:
+    """A home around a box that is special."""
+    box.cards.speed("mic", SPEED)
+    box.cards.speed("speaker", SPEED)
+    box.cards.say(quiet(WARM_UP_S))
+    async with box, FakeHomeAssistant(box.port, habits=HABITS, on_stream=answer) as ha:
+        await ha.connected()
+        yield Home(box, ha)
+
+
+def test_a_frozen_server_costs_no_more_memory_than_is_promised_and_all_that_is_dropped_is_counted(
+    home: RunHome,
+) -> None:
+    """A minute and more of speech, at ten times the speed, to a Home Assistant that reads nothing."""
+
+    async def story(home: Home) -> None:
+        home.say_command()
+        await home.ha.wait_for("played")
+        before = rss_bytes(home.box.pid)
+        home.ha.freeze()
+        for _ in range(8):
+            home.say(clip("hey_jarvis"), *(5 * [clip("kitchen_light")]), quiet(2.5))
+        most_queued = 0
+        while home.cards.unheard() > 0:
+            server = (await home.box.status())["server"]["server"]
+            most_queued = max(most_queued, server["bytes_queued"] if server else 0)
+        await home.box.says("Home Assistant is gone: ")
+        status = await home.box.status()
+        grown = rss_bytes(home.box.pid) - before
+        print(f"\nqueued at most {most_queued} of {SOUND_BYTES} bytes, memory grew by {grown} of {BOUND_BYTES} bytes")
+        assert most_queued <= SOUND_BYTES + MIB
+        assert grown < BOUND_BYTES + ALLOCATOR_BYTES
+        assert status["kept_command"]["held_bytes"] <= 30 * 32_000
+        assert status["server"]["untold"] > 0, "what no server was told is counted"
+        assert status["inbox"]["speech_bytes_dropped"] == status["inbox"]["events_dropped"] == 0
+        home.ha.hang_up()
+        await home.ha.connected(2)
+        runs = len(home.ha.runs)
+        home.say(quiet(2.0))
+        home.say_command()
+        await home.ha.until(lambda: home.ha.runs[runs:] and home.ha.of("played")[-1].connection == 2, "a full turn")
+
+    home(story, on_stream=answer, mic_speed=10, settings={"command": "keep_s = 2"})
+
+
+def test_a_sound_that_takes_ten_seconds_delays_no_pong(home: RunHome, tmp_path: Path) -> None:
+    song = tmp_path / "song.wav"
+    with wave.open(str(song), "wb") as file:
+        file.setparams((1, 2, 22_050, 0, "NONE", ""))
+        file.writeframes(tone(5.0))
+
+    async def story(home: Home) -> None:
+        home.say_wake_word()
+        await home.until(lambda: home.cards.heard_bytes() > 10_000, "the sound")
+        pongs = len(home.ha.of("pong"))
+        await home.ha.wait_for("pong", pongs + 8)
+        assert home.cards.heard_bytes() < 5 * 96_000, "it still plays"
+        assert home.ha.lost == []
+
+    # The card takes twice as long as it should.
+    habits = HABITS.faster(10)
+    home(story, speaker_speed=0.5, habits=habits, settings={"sounds": f'awake = "{song}"'})
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own for the state, of 64 KiB."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("only root can mount a disk")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_costs_what_should_be_written_and_nothing_else(tmp_path: Path, tiny_disk: Path) -> None:
+    async def live() -> None:
+        box = Box(tmp_path, VirtualCards(tmp_path / "cards"), {"recordings": "wakes = true\nutterances = true"})
+        async with living(tmp_path, box) as home:
+            with contextlib.suppress(OSError):
+                (tiny_disk / "filler").write_bytes(bytes(MIB))
+            assert (await box.set(volume="40"))["volume"] == 40
+            await box.says("in force until the next start only")
+            home.say_command()
+            await home.ha.wait_for("played")
+            status = await box.reports(lambda status: status["recordings"]["failed"] > 0)
+            assert status["settings"]["volume"] == 40
+            (tiny_disk / "filler").unlink()
+            assert (await box.set(volume="41"))["volume"] == 41
+            await box.stop(9)
+            await box.start()
+            assert (await box.status())["settings"]["volume"] == 41
+
+    asyncio.run(live())
+
+
+def test_a_wall_clock_that_jumps_by_a_day_changes_nothing(tmp_path: Path) -> None:
+    clock = WallClock(tmp_path)
+
+    async def live() -> None:
+        box = Box(tmp_path, VirtualCards(tmp_path / "cards"), environment=clock.environment)
+        async with living(tmp_path, box) as home:
+            await home.ha.timer("started", "a", total_seconds=3600, name="tea")
+            await box.says("timer 'a' started")
+            today = box.log[-1][:10]
+            for number, days in enumerate((1, -1), 1):
+                home.say(quiet(2.0))
+                await home.streaming(number)
+                clock.jump(days * DAY_S)
+                home.say(clip("kitchen_light"), quiet(1.0))
+                await home.ha.wait_for("played", number)
+                assert box.log[-1][:10] != today, "the process has the other clock"
+            status = await box.status()
+            assert [turn["outcome"] for turn in status["last_turns"]] == 2 * ["answered"]
+            assert all(0 < turn["played_ms"] < 60_000 for turn in status["last_turns"])
+            (timer,) = status["timers"]["running"]
+            assert 3_000 < timer["left_s"] < 3_600
+            assert (home.ha.lost, status["uptime_s"] < 600) == ([], True)
+
+    asyncio.run(live())
+
+
+ASK = """
+import json, socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as ha:
+    ha.sendall(b'{"type":"describe"}\\n')
+    print(ha.makefile().readline())
+"""
+
+
+def test_without_any_network_at_the_start_it_hears_and_is_served_when_there_is_one(tmp_path: Path) -> None:
+    alone = ("unshare", "-n")
+    if shutil.which("nsenter") is None or subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("only root can take the network away")
+
+    async def run_inside(box: Box, *command: str) -> bytes:
+        child = await asyncio.create_subprocess_exec(
+            "nsenter", "-t", str(box.pid), "-n", *command, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await child.communicate()
+        assert child.returncode == 0
+        return out
+
+    async def live() -> None:
+        cards = VirtualCards(tmp_path / "cards")
+        cards.speed("mic", SPEED)
+        cards.speed("speaker", SPEED)
+        cards.say(quiet(WARM_UP_S))
+        settings = {"server": 'host = "0.0.0.0"', "discovery": "enabled = true", "command": "keep_s = 1"}
+        async with Box(tmp_path, cards, settings, within=alone) as box:
+            cards.say(np.concatenate([clip("hey_jarvis"), clip("kitchen_light"), quiet(1.5)]))
+            await box.says("turn 1 lost")
+            await run_inside(box, "ip", "link", "set", "lo", "up")
+            answer = await run_inside(box, sys.executable, "-c", ASK, str(box.port))
+            assert json.loads(answer)["type"] == "info"
+            assert not [line for line in box.log if "Traceback" in line]
+
+    asyncio.run(live())
