@@ -583,6 +583,19 @@ def test_played_on_the_card_sample_by_sample_and_told_when_it_is_out(
     assert playback.statistics().underruns == 0
 
 
+def test_the_card_has_played_silence_before_the_first_sound_when_its_amplifier_needs_that(
+    start: StartPlayback, mailbox: Mailbox, cards: VirtualCards
+) -> None:
+    cards.speed("speaker", SLOW)
+    playback = start(alsa(replace(SPEAKER, warm_up_s=0.3)), replace(SPEAKER, warm_up_s=0.3))
+    play(playback, 1, SOUND)
+    mailbox.wait_for(PlaybackFinished)
+    heard = cards.heard()
+    assert np.flatnonzero(heard)[0] >= 0.3 * CARD.rate_hz
+    np.testing.assert_array_equal(heard_sound(heard), SOUND)
+    assert playback.statistics().underruns == 0
+
+
 def test_silence_on_the_card_within_50_ms(start: StartPlayback, mailbox: Mailbox, cards: VirtualCards) -> None:
     playback = start(alsa())
 
