@@ -92,6 +92,15 @@ def test_without_a_microphone_at_the_start_it_says_why_once_announces_and_hears_
     poor_home(story, wrong, hears=False)
 
 
+def test_it_ends_at_once_also_while_a_microphone_hangs_in_its_open(poor_home: Callable[..., None]) -> None:
+    async def story(home: Home) -> None:
+        await home.until(lambda: bool(home.cards.events("speaker")), "the speaker's open")
+        code, took_s = await home.box.stop()
+        assert (code, took_s < 2.0) == (0, True), took_s
+
+    poor_home(story, lambda cards: cards.opendelay("mic", 20_000), hears=False)
+
+
 def test_without_a_speaker_at_the_start_it_hears_and_is_heard_when_there_is_one(
     poor_home: Callable[..., None],
 ) -> None:

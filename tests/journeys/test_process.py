@@ -22,6 +22,7 @@ from journeys.faults import answer
 from journeys.wall_clock import WallClock
 from satcard.satcard import VirtualCards
 
+from satellite.core.errors import SatelliteError
 from satellite.network.outbox import SOUND_BYTES
 
 RunHome = Callable[..., None]
@@ -134,6 +135,36 @@ def test_a_full_disk_costs_what_should_be_written_and_nothing_else(tmp_path: Pat
             await box.stop(9)
             await box.start()
             assert (await box.status())["settings"]["volume"] == 41
+
+    asyncio.run(live())
+
+
+def test_a_full_disk_under_the_log_costs_the_log_only(tmp_path: Path) -> None:
+    cards = VirtualCards(tmp_path / "cards")
+    cards.speed("mic", SPEED)
+    cards.speed("speaker", SPEED)
+    cards.say(quiet(WARM_UP_S))
+    box = Box(tmp_path, cards, within=("sh", "-c", 'exec "$@" 2>/dev/full', "sh"))
+
+    async def hears() -> bool:
+        with contextlib.suppress(SatelliteError):
+            return bool((await box.status())["microphone"]["state"] == "open")
+        return False
+
+    async def live() -> None:
+        await box.launch()
+        try:
+            async with asyncio.timeout(30):
+                while not await hears():
+                    pass
+            async with FakeHomeAssistant(box.port, habits=HABITS, on_stream=answer) as ha:
+                await ha.connected()
+                Home(box, ha).say_command()
+                await ha.wait_for("played")
+            code, _ = await box.stop()
+            assert (code, box.log) == (0, [])
+        finally:
+            await box.__aexit__(None)
 
     asyncio.run(live())
 
