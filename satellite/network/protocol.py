@@ -165,8 +165,8 @@ def _number(data: Mapping[str, Any], key: str, default: int, allowed: range) -> 
 class WakeWord:
     """A wake word we listen for: `name` as in Detection, `phrase` as a person says it ("Hey Jarvis").
 
-    Home Assistant compares phrases between satellites to find out that two heard the same person. `engine`: openWakeWord
-    or microWakeWord.
+    Home Assistant compares phrases between satellites to find out that two heard the same person. `engine`:
+    openWakeWord or microWakeWord.
     """
 
     name: str
