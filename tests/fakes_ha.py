@@ -102,6 +102,14 @@ class FakeHomeAssistant(Notebook):
         if self.failure is not None and kind is None:
             raise self.failure
 
+    @property
+    def address(self) -> str:
+        """Of our end of the long connection, as the satellite names it; "" while there is none."""
+        if self._writer is None or self._writer.is_closing():
+            return ""
+        host, port = self._writer.get_extra_info("sockname")[:2]
+        return f"{host}:{port}"
+
     # --- what it says -------------------------------------------------------------------------------------------------
 
     async def send(self, kind: str, data: dict[str, Any] | None = None, payload: bytes | None = None) -> None:

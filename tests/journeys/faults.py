@@ -87,7 +87,8 @@ async def _server_comes_back(home: Home, dice: Dice):  # type: ignore[no-untyped
     before = home.ha.connections
     home.ha.habits = replace(home.ha.habits, restart_after_s=dice.choice(COMES_BACK_AFTER_S) / SPEED)
     yield
-    await home.ha.connected(before + 1)
+    # From now on it is there, whether it is served or not.
+    await home.ha.until(lambda: home.ha.connections > before, "another connection")
 
 
 # --- microphone -------------------------------------------------------------------------------------------------------
