@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,12 @@ from satellite.detect.engines import WakeEngine, open_engine
 from satellite.detect.microwakeword import MicroModel, Recipe, read_recipe
 from satellite.detect.vad import Silero
 from satellite.detect.wakeword import WakeModel, WakeWords
+from satellite.dsp import speex
+from satellite.dsp.echo import EchoCanceller
+from satellite.dsp.peak import WARNING
+from satellite.dsp.reference import Reference
 from satellite.listen.listener import Listener
+from satellite.listen.own_voice import OwnVoice
 from satellite.network.discovery import Service
 from satellite.network.protocol import SatelliteInfo, WakeWord
 
@@ -91,8 +97,36 @@ def service(config: Config, identity: str, port: int) -> Service:
     return Service(identity, name(config), __version__, port, config.server.host)
 
 
-def listener(config: Config) -> Listener:
+def echoes(config: Config) -> bool:
+    """Whether what is played is kept for the microphone's sake."""
+    return config.microphone.aec != "off" and config.speaker.device != "none"
+
+
+def reference(config: Config) -> Reference | None:
+    """What keeps the sound that is played; None when nobody wants to know it."""
+    return Reference() if echoes(config) else None
+
+
+def echo(config: Config, played: Reference | None) -> EchoCanceller | None:
+    """What takes the played sound out of the microphone's; None: nothing does.
+
+    Raises:
+        EngineMissing: the library that was asked for by name is not installed.
+    """
+    if played is None:
+        return None
+    if config.microphone.aec == "auto" and (why := speex.missing()):
+        log.warning("no echo canceller: %s; wake words that the satellite says itself are still told apart", why)
+        return None
+    log.info("the echo of the speaker is cancelled by SpeexDSP")
+    return EchoCanceller(played, speex.SpeexCanceller())
+
+
+def listener(config: Config, played: Reference | None = None) -> Listener:
     """What hears. Loads the models: a third of a second on a PC, seconds on a small board.
+
+    Args:
+        played: keeps the sound that is played, in which wake words are looked for before they are obeyed.
 
     Raises:
         ModelError: a model is missing or damaged.
@@ -100,7 +134,17 @@ def listener(config: Config) -> Listener:
     words = wake_words(config)
     vad = speech_detector(config) if config.listening.vad == "silero" else None
     log.info("wake words are heard by %s; speech by %s", words.statistics().engine, "Silero" if vad else "its level")
-    return Listener(config.command, words, vad, listening=config.listening, gain_db=config.microphone.gain_db)
+    if config.processing.peak_normalise:
+        log.warning("processing.peak_normalise: %s", WARNING)
+    return Listener(
+        config.command,
+        words,
+        vad,
+        listening=config.listening,
+        gain_db=config.microphone.gain_db,
+        processing=config.processing,
+        own_voice=OwnVoice(words.fresh, lambda count: played.before(time.monotonic(), count)) if played else None,
+    )
 
 
 def wake_words(config: Config) -> WakeEngine:

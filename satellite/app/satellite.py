@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from satellite import session
-from satellite.app import build, status
+from satellite.app import build, influence, status
 from satellite.app.cues import Cues
 from satellite.app.loading import in_background
 from satellite.app.recordings import Recordings
@@ -32,6 +32,7 @@ from satellite.core.places import state_directory
 from satellite.device.capture import Capture
 from satellite.device.opening import open_sink, open_source
 from satellite.device.playback import Playback
+from satellite.dsp.echo import EchoCanceller
 from satellite.listen.leadin import lead_in
 from satellite.listen.listener import Listener
 from satellite.network.discovery import Discovery
@@ -64,7 +65,7 @@ class Satellite:
         self._loop = asyncio.get_running_loop()
         self.started_at_s = time.monotonic()
         self.inbox = Inbox(lambda: self._loop.call_soon_threadsafe(self._drain))
-        self.conversation = session.State(**_manners(config), muted=memory.muted)
+        self.conversation = session.State(**influence.manners(config), muted=memory.muted)
         self.timers = restored(memory.timers, self._loop.time(), time.time())
         self.utterance = Utterance()
         self.illegal_events = self.bugs = 0
@@ -75,6 +76,8 @@ class Satellite:
         self.turns = Turns()
         self.recordings = self._make_recordings(config)
         self.server = self._make_server(config)
+        self.reference = build.reference(config)
+        self.echo: EchoCanceller | None = None
         self.playback = self._make_playback()
         self.discovery: Discovery | None = None
         self.capture: Capture | None = None
@@ -144,16 +147,21 @@ class Satellite:
 
     async def _start_capture(self, config: Config) -> None:
         """Load first, then swap: a microphone that hears is not given up for models that cannot be loaded."""
-        listener = await in_background(build.listener, config)
+        reference = self.reference if build.echoes(config) == build.echoes(self.config) else build.reference(config)
+        echo = build.echo(config, reference)
+        listener = await in_background(build.listener, config, reference)
         if self.capture:
             self.capture.stop()
             self.inbox.post(ev.DeviceFailed(ev.Device.MICROPHONE, "reopened for the new configuration", wanted=True))
             # Now: the new listener must not be told of a command that the old one heard.
             self._drain()
-        self.listener, microphone = listener, config.microphone
+        if reference is not self.reference:
+            self.reference = reference
+            self._renew_playback()
+        self.listener, self.echo, microphone = listener, echo, config.microphone
         playing = partial(getattr, self, "is_playing")
         self.capture = Capture(
-            lambda: self.tap.around(open_source(microphone)), microphone, listener, self.inbox.post, playing
+            lambda: self.tap.around(open_source(microphone)), microphone, listener, self.inbox.post, playing, echo=echo
         )
         self._listen_for(self._wanted)
         self.capture.start()
@@ -173,7 +181,7 @@ class Satellite:
 
     def _make_playback(self) -> Playback:
         speaker = self.config.speaker
-        playback = Playback(partial(open_sink, speaker), speaker, self.inbox.post)
+        playback = Playback(partial(open_sink, speaker), speaker, self.inbox.post, self.reference)
         playback.set_volume(speaker.volume if self.memory.volume is None else self.memory.volume)
         playback.attend(self._wanted.command is not None)
         return playback
@@ -194,11 +202,11 @@ class Satellite:
             ServerError: the new port is taken or the address is not ours; only there the old settings stay in force.
         """
         old = self.config
-        if _hearing(old) != _hearing(config):
+        if influence.hearing(old) != influence.hearing(config):
             await self._start_capture(config)
         self.config = replace(config, server=old.server)
         self._listen_for(self._wanted)
-        self.conversation = replace(self.conversation, **_manners(config))
+        self.conversation = replace(self.conversation, **influence.manners(config))
         self.cues = Cues(config.sounds, config.speaker.cue_volume)
         if old.speaker != config.speaker:
             self._renew_playback()
@@ -206,7 +214,7 @@ class Satellite:
             await self._renew_recordings(config)
         failure = await self._renew_server(config) if old.server != config.server else None
         self.server.describe_as(build.info(self.config))
-        if _found_by(old) != _found_by(self.config):
+        if influence.found_by(old) != influence.found_by(self.config):
             await self._renew_discovery()
         if failure:
             raise failure
@@ -376,25 +384,3 @@ class Satellite:
     def status(self) -> Mapping[str, Any]:
         """Everything that `--status` shows."""
         return status.report(self)
-
-
-def _manners(config: Config) -> dict[str, Any]:
-    """What the conversation goes by."""
-    command = config.command
-    return {
-        "server_ends": command.end_of_speech == "server",
-        "max_s": command.max_s,
-        "keep_s": command.keep_s,
-        "follow_up": command.follow_up,
-        "stop_words": frozenset(build.model_name(word) for word in config.wake_word if word.stop),
-    }
-
-
-def _hearing(config: Config) -> tuple[object, ...]:
-    """What the listener and its microphone are made from."""
-    return config.microphone, config.wake_word, config.listening, config.command, config.paths.models
-
-
-def _found_by(config: Config) -> tuple[object, ...]:
-    """What the announcement is made from."""
-    return config.server, config.satellite, config.discovery

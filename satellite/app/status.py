@@ -49,6 +49,7 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
             **(asdict(satellite.capture.statistics()) if satellite.capture else {"state": "loading models"}),
         },
         "listening_in": asdict(satellite.tap.statistics()),
+        "echo": asdict(satellite.echo.statistics()) if satellite.echo else "not cancelled",
         "listener": asdict(satellite.listener.statistics()) if satellite.listener else "loading models",
         "speaker": {"device": satellite.config.speaker.device, **asdict(satellite.playback.statistics())},
         "recordings": satellite.recordings.status(),

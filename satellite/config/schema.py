@@ -49,6 +49,14 @@ class MicrophoneConfig:
     channels: int = setting(1, "Channels asked for.", low=1, high=32)
     channel: int = setting(-1, "Which channel to hear, from 0; -1: the mean of all.", low=-1, high=31)
     gain_db: float = setting(0.0, "Software gain on what is sent to Home Assistant.", low=-40.0, high=40.0)
+    aec: str = setting(
+        "off",
+        "Take what the speaker plays out of what the microphone hears, so that a wake word is heard over it, and the "
+        "satellite does not wake itself: by SpeexDSP (speex; Debian package libspeexdsp1); auto: by it where it is "
+        "installed, else wake words that the satellite says itself are not obeyed, no more; off: for microphones that "
+        "do it themselves.",
+        choices=("off", "speex", "auto"),
+    )
     period_ms: float = setting(16.0, "ALSA period.", low=5.0, high=200.0)
     buffer_ms: float = setting(500.0, "ALSA buffer asked for.", low=50.0, high=5_000.0)
 

@@ -51,6 +51,9 @@ class Embedding(Protocol):
         They are valid until the next call.
         """
 
+    def fresh(self) -> Embedding:
+        """Another that has heard nothing."""
+
 
 def open_embedding(path: Path) -> Embedding:
     """What runs this graph, the published one or the incremental one: they are told apart by their inputs.
@@ -82,6 +85,10 @@ class WholeEmbedding:
         features: Float32 = self._session.run({"input_1": window})[0].reshape(FEATURES)
         return features
 
+    def fresh(self) -> WholeEmbedding:
+        """See Embedding."""
+        return WholeEmbedding(self._session)
+
 
 class IncrementalEmbedding:
     """The incremental graph. Its states go from one run to the next where they lie, in two sets that change roles."""
@@ -89,6 +96,7 @@ class IncrementalEmbedding:
     incremental = True
 
     def __init__(self, session: Session) -> None:
+        self._session = session
         self._rows: Float32 = np.full(_HOP, _BEFORE, np.float32)
         self._features = np.zeros((1, 1, 1, FEATURES), np.float32)
         inputs, outputs = list(session.inputs)[1:], session.outputs[1:]
@@ -109,6 +117,10 @@ class IncrementalEmbedding:
         self._rows[0, HOP_ROWS - len(rows) :, :, 0] = rows
         self._run()
         return self._features.reshape(FEATURES)
+
+    def fresh(self) -> IncrementalEmbedding:
+        """See Embedding."""
+        return IncrementalEmbedding(self._session)
 
     def _run(self) -> None:
         self._now.run()

@@ -11,7 +11,10 @@ from satellite.detect.wakeword import Scores, WakeModel, WakeWordStatistics
 
 
 class WakeEngine(Protocol):
-    """What looks for wake words: `process` gives the scores of all its `models` at the end of every hop of 80 ms."""
+    """What looks for wake words: `process` gives the scores of all its `models` at the end of every hop of 80 ms.
+
+    `fresh` gives another that has heard nothing.
+    """
 
     @property
     def models(self) -> Sequence[WakeModel]: ...
@@ -19,6 +22,8 @@ class WakeEngine(Protocol):
     def process(self, samples: Int16) -> list[Scores]: ...
 
     def statistics(self) -> WakeWordStatistics: ...
+
+    def fresh(self) -> WakeEngine: ...
 
 
 class Together:
@@ -36,6 +41,10 @@ class Together:
             for at, scores in engine.process(samples):
                 by_hop.setdefault(at, dict(self._cold)).update(scores)
         return [Scores(at, by_hop[at]) for at in sorted(by_hop)]
+
+    def fresh(self) -> Together:
+        """Another that has heard nothing."""
+        return Together([engine.fresh() for engine in self._engines])
 
     def statistics(self) -> WakeWordStatistics:
         """Hops of all alike; warm when all are."""

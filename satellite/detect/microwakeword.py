@@ -130,6 +130,10 @@ class MicroWakeWords:
                 scores += self._hop()
         return scores
 
+    def fresh(self) -> MicroWakeWords:
+        """Another that has heard nothing."""
+        return MicroWakeWords([model for model in self.models if isinstance(model, MicroModel)])
+
     def statistics(self) -> WakeWordStatistics:
         """What has been done so far."""
         return WakeWordStatistics(self._hops, self._hops >= WARM_HOPS, "microWakeWord")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,9 @@ class WakeWords:
         self._words = [_Word(model) for model in models]
         longest = max((word.hops for word in self._words), default=0)
         self._warm_hops = max(WARM_HOPS, longest)
+        self._forget()
+
+    def _forget(self) -> None:
         self._window = Window(self._warm_hops, FEATURES, 0.0)
         # Three steps of the hop before, then the hop that is being filled.
         self._sound = np.zeros(_CONTEXT_SAMPLES + HOP_SAMPLES, np.float32)
@@ -105,6 +109,13 @@ class WakeWords:
             if self._filled == HOP_SAMPLES:
                 scores += self._hop()
         return scores
+
+    def fresh(self) -> WakeWords:
+        """Another that has heard nothing; for the same thread, because they share the graphs."""
+        other = copy.copy(self)
+        other._embedding = self._embedding.fresh()
+        other._forget()
+        return other
 
     def statistics(self) -> WakeWordStatistics:
         """What has been done so far."""

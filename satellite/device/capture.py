@@ -21,6 +21,7 @@ from satellite.core.ports import Source
 from satellite.device.backoff import Backoff
 from satellite.device.gap import GapClock
 from satellite.dsp.convert import Converter
+from satellite.dsp.echo import EchoCanceller
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ class Capture:
         listener: is fed mono sound at 16 kHz.
         post: takes events; called in the thread, must not block.
         playing: the speaker makes a sound just now.
+        echo: takes the speaker's sound out of what is heard; None: nothing is done.
         patience: with a silent device.
     """
 
@@ -117,6 +119,7 @@ class Capture:
         post: Callable[[Event], None],
         playing: Callable[[], bool],
         *,
+        echo: EchoCanceller | None = None,
         patience: Patience = Patience(),
     ) -> None:
         self._open_source = open_source
@@ -124,6 +127,7 @@ class Capture:
         self._listener = listener
         self._post = post
         self._playing = playing
+        self._echo = echo
         self._patience = patience
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._woken = threading.Event()
@@ -275,8 +279,16 @@ class Capture:
     def _feed(self, samples: Int16) -> None:
         began_s = time.monotonic()
         captured_s = self._gap.newest_s(began_s)
+        if self._echo:
+            samples = self._echo.process(samples, captured_s)
+            captured_s -= self._echo.held / RATE_HZ
+        self._tell(samples, began_s, captured_s)
+
+    def _tell(self, samples: Int16, began_s: float, captured_s: float) -> None:
+        """Feed the listener. Its noise floor must not be that of a cleaned sound."""
         settings = self._obeyed = self._settings
-        events = self._listener.feed(Frame(samples, self._position), settings, self._playing())
+        playing = self._playing() or (self._echo is not None and self._echo.active)
+        events = self._listener.feed(Frame(samples, self._position), settings, playing)
         self._position += len(samples)
         self._samples += len(samples)
         if len(samples):
@@ -294,6 +306,9 @@ class Capture:
     def _lose(self, count: int, cause: str) -> None:
         if count <= 0:
             return
+        if self._echo:
+            now_s = time.monotonic()
+            self._tell(self._echo.lost(count), now_s, now_s)
         for event in self._listener.lost(count, cause):
             self._post(event)
         self._position += count
@@ -302,6 +317,9 @@ class Capture:
     def _end(self, converter: Converter) -> None:
         """The source was a file, and it is over: hear its last samples, then wait to be stopped."""
         self._feed(converter.flush()[:, 0])
+        if self._echo:
+            now_s = time.monotonic()
+            self._tell(self._echo.flush(), now_s, now_s)
         for event in self._listener.flush():
             self._post(event)
         self._state = "ended"

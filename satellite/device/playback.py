@@ -19,6 +19,7 @@ from satellite.device.player import PlayCounts, Player
 from satellite.device.priority import Priority
 from satellite.device.voice import Voice
 from satellite.device.voices import Voices
+from satellite.dsp.reference import Reference
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +68,17 @@ class Playback:
         open_sink: opens the speaker anew, None when none is wanted; called in the thread.
         config: volume, how long to warm up, and when to rest.
         post: takes events; called from any thread, must not block.
+        reference: takes all that is played, for the echo canceller; None: nobody does.
     """
 
     def __init__(
-        self, open_sink: Callable[[], Sink | None], config: SpeakerConfig, post: Callable[[Event], None]
+        self,
+        open_sink: Callable[[], Sink | None],
+        config: SpeakerConfig,
+        post: Callable[[Event], None],
+        reference: Reference | None = None,
     ) -> None:
+        self._reference = reference
         self._open_sink = open_sink
         self._config = config
         self._post = post
@@ -215,6 +222,7 @@ class Playback:
             self._counts,
             config=config,
             percent=self._percent,
+            reference=self._reference,
         )
         with contextlib.closing(sink):
             self._welcome(sink, player)

@@ -14,6 +14,7 @@ from satellite.device.voice import Voice
 from satellite.device.voices import Voices
 from satellite.dsp.fader import Fader
 from satellite.dsp.mixer import Mixer, gain_of
+from satellite.dsp.reference import Reference
 
 # With nothing to say, no more silence than this is written ahead: the next sound has to wait for it.
 _LEAD_PERIODS = 2
@@ -41,6 +42,7 @@ class Player:
         counts: is kept up.
         config: how long to warm up, and when to rest.
         percent: the volume at first.
+        reference: takes all that is written; None: nobody does.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Player:
         *,
         config: SpeakerConfig,
         percent: int,
+        reference: Reference | None = None,
     ) -> None:
         self.resting = True
         """Nothing is written; the card stands still."""
@@ -61,6 +64,7 @@ class Player:
         self._queued_frames, self._moved_at_s = -1, 0.0
         self._counts = counts
         self._sink = sink
+        self._reference = reference
         self._voices = voices
         self._began = began
         self._heard = heard
@@ -169,6 +173,8 @@ class Player:
         finally:
             self._writing_since_s = None
             self._counts.underruns += self._sink.underruns - before
+        if self._reference:
+            self._reference.wrote(pcm, self._sink.format, self._sink.queued_frames(), time.monotonic())
 
     def _report(self) -> None:
         """Tell what has been heard; throw away what is in the card when none of it shall be."""

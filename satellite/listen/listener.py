@@ -21,6 +21,7 @@ from satellite.listen.command import CommandStream
 from satellite.listen.digital_silence import DigitalSilence
 from satellite.listen.gate import Gate
 from satellite.listen.overhear import Overhearing
+from satellite.listen.own_voice import OwnVoice
 from satellite.listen.preroll import RingBuffer
 from satellite.listen.sensitivity import LEVELS, moved
 from satellite.listen.speech import SpeechTrack
@@ -48,6 +49,7 @@ class ListenerStatistics:
         hops: of 80 ms that the wake words were looked for in.
         warm: wake words can be heard.
         wakes, near_misses, commands: so far; a near miss is a score above half of its threshold that did not fire.
+        own_wakes: wake words that the satellite said itself, and that were not obeyed.
         speech_windows: of 32 ms that speech was looked for in.
         level_dbfs: of the last 32 ms.
         floor_dbfs: of the room.
@@ -64,6 +66,7 @@ class ListenerStatistics:
     warm: bool
     wakes: int
     near_misses: int
+    own_wakes: int
     commands: int
     speech_windows: int
     level_dbfs: float
@@ -85,6 +88,7 @@ class Listener:
         vad: speech detector, used during commands only; None: the level decides.
         listening: how the gate works; the settings bring its sensitivity.
         gain_db: for the sound of commands only; everything here hears the sound as it came.
+        own_voice: knows the wake words that the satellite says itself; None: they are heard as anyone's.
         start: index of the first sample that will be fed.
     """
 
@@ -96,11 +100,13 @@ class Listener:
         *,
         listening: ListeningConfig = _AS_SHIPPED,
         gain_db: float = 0.0,
+        own_voice: OwnVoice | None = None,
         start: int = 0,
     ) -> None:
         self._config = config
         self._wake_words = wake_words
         self._gain = Gain(gain_db)
+        self._own_voice = own_voice
         self._start = start
         self._ring = RingBuffer(RING_SAMPLES, start)
         self._silence = DigitalSilence()
@@ -114,7 +120,7 @@ class Listener:
         self._recent: deque[Wake] = deque(maxlen=_WAKES_REMEMBERED)
         self._obey(ListenSettings())
         self._over = False
-        self._gaps = self._lost = self._wakes = self._commands = 0
+        self._gaps = self._lost = self._wakes = self._own_wakes = self._commands = 0
 
     def feed(self, frame: Frame, settings: ListenSettings, playing: bool) -> list[Event]:
         """Hear the next frame, of any size; an empty one brings new settings.
@@ -174,6 +180,7 @@ class Listener:
             warm=words.warm,
             wakes=self._wakes,
             near_misses=self._overhearing.near_misses,
+            own_wakes=self._own_wakes,
             commands=self._commands,
             speech_windows=self._speech.windows,
             level_dbfs=self._gate.level_dbfs,
@@ -261,6 +268,10 @@ class Listener:
                 self._overhearing.hear(scores.at, scores.by_name, self._thresholds, keep)
             else:
                 self._overhearing.busy(scores.at)
+            return []
+        if self._own_voice and self._own_voice.said(wake, self._thresholds[wake.model.name]):
+            self._own_wakes += 1
+            self._overhearing.busy(scores.at)
             return []
         self._overhearing.heard(wake, self._thresholds[wake.model.name], keep)
         self._recent.append(wake)

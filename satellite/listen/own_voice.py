@@ -1,0 +1,47 @@
+"""Whether it was the satellite itself that said the wake word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from satellite.core.audio import Int16, samples_in
+from satellite.detect.engines import WakeEngine
+from satellite.listen.trigger import Wake
+
+# The words hear nothing before 1.28 s; then there is as much again for the word, and for an echo that is 0.6 s late.
+LOOKED_BACK = samples_in(3_200)
+# The speaker's own sound has neither room nor noise in it: a word that is there scores high.
+_SHARE = 0.5
+# Played at a low volume, it is as clear as at a high one.
+_PEAK = 12_000
+
+
+class OwnVoice:
+    """Listens to what was played just before, when a wake word was heard.
+
+    This takes the engine through three seconds of sound at once, but only when a wake word was heard while, or shortly
+    after, the speaker sounded.
+
+    Args:
+        fresh: gives a wake word engine that has heard nothing.
+        played: gives the last samples that the speaker has played, shape (count,), zeros where it was silent.
+    """
+
+    def __init__(self, fresh: Callable[[], WakeEngine], played: Callable[[int], Int16]) -> None:
+        self._fresh = fresh
+        self._played = played
+
+    def said(self, wake: Wake, threshold: float) -> bool:
+        """The speaker has just played that word.
+
+        Args:
+            threshold: that the wake reached.
+        """
+        sound = self._played(LOOKED_BACK)
+        if not sound.any():
+            return False
+        loud = np.rint(sound * (_PEAK / np.abs(sound.astype(np.int32)).max())).astype(np.int16)
+        scores = self._fresh().process(loud)
+        return max((one.by_name[wake.model.name] for one in scores), default=0.0) >= _SHARE * threshold
