@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from satellite.config.schema import Config
+from satellite.config.schema import Config, ProcessingConfig
 from satellite.config.toml import shown
 
 
@@ -21,6 +21,7 @@ class Disagreement(NamedTuple):
 def disagreements(config: Config) -> Iterator[Disagreement]:
     """Every one that is found."""
     yield from _numbers(config)
+    yield from _processing(config.processing)
     yield from _wake_words(config)
     yield from _networks(config)
 
@@ -44,6 +45,20 @@ def _numbers(config: Config) -> Iterator[Disagreement]:
                 (f"{name}.buffer_ms", f"{name}.period_ms"),
                 f"{name}.buffer_ms = {device.buffer_ms:g}: must hold two periods of {device.period_ms:g} ms",
             )
+
+
+def _processing(processing: ProcessingConfig) -> Iterator[Disagreement]:
+    if 0 < processing.high_pass_hz < 1:
+        yield Disagreement(
+            ("processing.high_pass_hz",),
+            f"processing.high_pass_hz = {processing.high_pass_hz:g}: must be 0 (off) or a number from 1 to 500",
+        )
+    if processing.peak_normalise and processing.agc != "off":
+        yield Disagreement(
+            ("processing.peak_normalise", "processing.agc"),
+            f"processing.peak_normalise = true: not together with processing.agc = {shown(processing.agc)}, "
+            "whose work it would undo",
+        )
 
 
 def _wake_words(config: Config) -> Iterator[Disagreement]:

@@ -144,6 +144,41 @@ class ListeningConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessingConfig:
+    """[processing]: what is done to the sound that Home Assistant gets. What listens here hears it as it came."""
+
+    high_pass_hz: float = setting(
+        0.0,
+        "Take away what is lower: 20 for an offset of the microphone, 80 to 100 for rumble, too; 0: nothing.",
+        low=0.0,
+        high=500.0,
+    )
+    noise_suppression: str = setting(
+        "off",
+        "Press down what is no voice, by up to 6, 12, 18 or 21 dB (needs the extra [webrtc]). Voices lose a bit.",
+        choices=("off", "low", "medium", "high", "highest"),
+    )
+    agc: str = setting(
+        "off",
+        "Gain that follows the voice: our own (slow), which knows the voice from its wake word; or WebRTC's, which has "
+        "its own target (webrtc; needs the extra [webrtc]).",
+        choices=("off", "slow", "webrtc"),
+    )
+    target_dbfs: float = setting(-18.0, "Level of voices that slow gain aims at.", low=-40.0, high=-3.0)
+    max_gain_db: float = setting(30.0, "No automatic gain above this.", low=0.0, high=50.0)
+    limiter: bool = setting(
+        False, "Turn down what would be above the ceiling, instead of clipping it; slow gain always has it."
+    )
+    ceiling_dbfs: float = setting(-1.0, "The limiter's.", low=-3.0, high=0.0)
+    peak_normalise: bool = setting(
+        False,
+        "Bring the peak of every 10 ms to peak_dbfs. For comparison only: pauses become as loud as speech, and what "
+        "looks for the end of speech hears speech in them.",
+    )
+    peak_dbfs: float = setting(-3.0, "Where peaks are brought to.", low=-60.0, high=0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class CommandConfig:
     """[command]: what is streamed after the wake word, and when it is over."""
 
@@ -252,6 +287,7 @@ class Config:
     speaker: SpeakerConfig = field(default_factory=SpeakerConfig)
     wake_word: tuple[WakeWordConfig, ...] = (WakeWordConfig(),)
     listening: ListeningConfig = field(default_factory=ListeningConfig)
+    processing: ProcessingConfig = field(default_factory=ProcessingConfig)
     command: CommandConfig = field(default_factory=CommandConfig)
     server: ServerConfig = field(default_factory=ServerConfig)
     discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)

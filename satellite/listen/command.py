@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from satellite.config import CommandConfig
-from satellite.core.audio import samples_in
+from satellite.core.audio import Int16, samples_in
 from satellite.core.effects import Command
 from satellite.core.events import EndReason, Event, SpeechAudio
 from satellite.detect.vad import WINDOW_SAMPLES
-from satellite.dsp.gain import Gain
+from satellite.dsp.processing import Processing
 from satellite.listen.endpoint import VoiceEndpointer
 from satellite.listen.preroll import RingBuffer
 from satellite.listen.speech import SpeechTrack
@@ -18,6 +18,8 @@ from satellite.listen.word_end import LOOK_BACK, earliest_end, word_end
 # 95 % up to 290 ms after the hop that fires: that matters where the end was estimated too early.
 TAIL = samples_in(450)
 TAIL_AFTER_HOP = samples_in(300)
+# What the processing is shown of the sound before the command: the wake word, and the room around it.
+BEFORE = samples_in(1_500)
 
 
 class CommandStream:
@@ -30,6 +32,8 @@ class CommandStream:
         wake: the wake word that it follows; None: its sound begins at `begin`.
         begin: sample from which time-outs count: the end of the hop that fired, or now.
         window: sample at or before `begin` with which the first window of speech detection begins.
+        processing: what is done to its sound; it begins anew here. What it still holds when the command is taken away
+            is silence after the command, and is not sent.
     """
 
     def __init__(
@@ -42,7 +46,7 @@ class CommandStream:
         config: CommandConfig,
         ring: RingBuffer,
         speech: SpeechTrack,
-        gain: Gain,
+        processing: Processing,
     ) -> None:
         self.command = command
         self._undecided = wake
@@ -51,7 +55,9 @@ class CommandStream:
         self._ring = ring
         self._speech = speech
         self._endpointer = VoiceEndpointer(config, command.turn, begin)
-        self._gain = gain
+        self._processing = processing
+        self._begun = False
+        self._voice_before = wake is not None
 
     def advance(self) -> list[Event]:
         """What can be said about the sound that is in the ring by now: its audio first."""
@@ -59,10 +65,14 @@ class CommandStream:
             self._look_for_start(self._undecided)
         return [] if self._undecided else [*self._audio(), *self._judge()]
 
+    def silence(self) -> None:
+        """Mute was pressed: what is held is not sent."""
+        self._processing.silence()
+
     def flush(self) -> list[Event]:
         """The input is over: everything that is left, and the end."""
         self._undecided = None
-        events = self.advance()
+        events = [*self._audio(), *self._rest(), *self._judge()]
         if not self._endpointer.ended:
             events.append(self._endpointer.finish(self._ring.end, EndReason.FLUSHED))
         return events
@@ -78,11 +88,24 @@ class CommandStream:
     def _audio(self) -> list[Event]:
         # What is older than the ring is lost to a command that was asked for too late.
         begin = max(self._sent_to, self._ring.oldest)
-        samples = self._ring.read(begin, self._ring.end)
+        if not self._begun:
+            self._begin_processing(begin)
+        start = begin - self._processing.held
+        samples = self._processing.process(self._ring.read(begin, self._ring.end)[:, None])
         self._sent_to = self._ring.end
-        if not len(samples):
-            return []
-        return [SpeechAudio(self.command.turn, begin, self._gain.process(samples).tobytes())]
+        return self._sound(start, samples)
+
+    def _rest(self) -> list[Event]:
+        start = self._sent_to - self._processing.held
+        return self._sound(start, self._processing.flush())
+
+    def _sound(self, start: int, samples: Int16) -> list[Event]:
+        return [SpeechAudio(self.command.turn, start, samples.tobytes())] if len(samples) else []
+
+    def _begin_processing(self, begin: int) -> None:
+        self._begun = True
+        first = max(begin - BEFORE, self._ring.oldest) if self._processing.learns else begin
+        self._processing.begin(self._ring.read(first, begin)[:, None], voice=self._voice_before)
 
     def _judge(self) -> list[Event]:
         events: list[Event] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from satellite.config import CommandConfig, ListeningConfig
+from satellite.config import CommandConfig, ListeningConfig, ProcessingConfig
 from satellite.core.audio import Frame, Int16, seconds
 from satellite.core.effects import Command, ListenSettings
 from satellite.core.errors import IllegalEvent
@@ -16,7 +16,7 @@ from satellite.core.events import AudioLost, Event, WakeDetected
 from satellite.detect.engines import WakeEngine
 from satellite.detect.vad import WINDOW_SAMPLES, Silero
 from satellite.detect.wakeword import HOP_SAMPLES, Scores
-from satellite.dsp.gain import Gain
+from satellite.dsp.processing import Processing
 from satellite.listen.command import CommandStream
 from satellite.listen.digital_silence import DigitalSilence
 from satellite.listen.gate import Gate
@@ -35,6 +35,7 @@ RING_SAMPLES = 30 * _RHYTHM
 # After so many zeros (2.56 s) no model remembers anything: of a longer gap the rest is only counted.
 _GAP_HEARD = 16 * _RHYTHM
 _AS_SHIPPED = ListeningConfig()
+_AS_IT_CAME = ProcessingConfig()
 # Several words may fire before the first is answered.
 _WAKES_REMEMBERED = 8
 
@@ -50,6 +51,7 @@ class ListenerStatistics:
         warm: wake words can be heard.
         wakes, near_misses, commands: so far; a near miss is a score above half of its threshold that did not fire.
         own_wakes: wake words that the satellite said itself, and that were not obeyed.
+        clipped: samples of commands that were too loud for 16 bits after processing.
         speech_windows: of 32 ms that speech was looked for in.
         level_dbfs: of the last 32 ms.
         floor_dbfs: of the room.
@@ -68,6 +70,7 @@ class ListenerStatistics:
     near_misses: int
     own_wakes: int
     commands: int
+    clipped: int
     speech_windows: int
     level_dbfs: float
     floor_dbfs: float
@@ -87,7 +90,7 @@ class Listener:
         wake_words: fresh: it has heard nothing yet.
         vad: speech detector, used during commands only; None: the level decides.
         listening: how the gate works; the settings bring its sensitivity.
-        gain_db: for the sound of commands only; everything here hears the sound as it came.
+        gain_db, processing: for the sound of commands only; everything here hears the sound as it came.
         own_voice: knows the wake words that the satellite says itself; None: they are heard as anyone's.
         start: index of the first sample that will be fed.
     """
@@ -100,12 +103,13 @@ class Listener:
         *,
         listening: ListeningConfig = _AS_SHIPPED,
         gain_db: float = 0.0,
+        processing: ProcessingConfig = _AS_IT_CAME,
         own_voice: OwnVoice | None = None,
         start: int = 0,
     ) -> None:
         self._config = config
         self._wake_words = wake_words
-        self._gain = Gain(gain_db)
+        self._processing = Processing(processing, gain_db=gain_db)
         self._own_voice = own_voice
         self._start = start
         self._ring = RingBuffer(RING_SAMPLES, start)
@@ -182,6 +186,7 @@ class Listener:
             near_misses=self._overhearing.near_misses,
             own_wakes=self._own_wakes,
             commands=self._commands,
+            clipped=self._processing.clipped,
             speech_windows=self._speech.windows,
             level_dbfs=self._gate.level_dbfs,
             floor_dbfs=self._gate.floor_dbfs,
@@ -197,6 +202,8 @@ class Listener:
         if settings.muted and not self._settings.muted:
             self._ring.silence()
             self._overhearing.forget()
+            if self._stream:
+                self._stream.silence()
         if settings is not self._settings:
             self._obey(settings)
         command = settings.command
@@ -221,7 +228,7 @@ class Listener:
             config=self._command_config,
             ring=self._ring,
             speech=self._speech,
-            gain=self._gain,
+            processing=self._processing,
         )
 
     def _obey(self, settings: ListenSettings) -> None:

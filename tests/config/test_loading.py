@@ -159,8 +159,8 @@ def test_wake_words_of_options_overrule_those_of_the_variable(home: dict[str, st
             '["qu\\"aint"]',
             (
                 'FILE: ["qu\\"aint"] is not a table of the configuration; there are [satellite], '
-                "[microphone], [speaker], [[wake_word]], [listening], [command], [server], [discovery], [sounds], "
-                "[recordings], [log], [paths]"
+                "[microphone], [speaker], [[wake_word]], [listening], [processing], [command], [server], [discovery], "
+                "[sounds], [recordings], [log], [paths]"
             ),
         ),
         ("port = 1", "FILE:1: port stands outside of any table; it belongs under [server]"),
@@ -175,6 +175,20 @@ def test_wake_words_of_options_overrule_those_of_the_variable(home: dict[str, st
         ("[server]\nport = 65536", "FILE:2: server.port = 65536: must be a whole number from 0 to 65535"),
         ("[server]\nport = true", "FILE:2: server.port = true: must be a whole number from 0 to 65535"),
         ("[server.port]\nx = 1", "FILE:1: server.port = {x = 1}: must be a whole number from 0 to 65535"),
+        ("[processing]\nhigh_pass_hz = 501", "FILE:2: processing.high_pass_hz = 501: must be a number from 0 to 500"),
+        (
+            "[processing]\nhigh_pass_hz = 0.5",
+            "FILE:2: processing.high_pass_hz = 0.5: must be 0 (off) or a number from 1 to 500",
+        ),
+        ("[processing]\npeak_dbfs = 1", "FILE:2: processing.peak_dbfs = 1: must be a number from -60 to 0"),
+        ("[processing]\ntarget_dbfs = -41", "FILE:2: processing.target_dbfs = -41: must be a number from -40 to -3"),
+        (
+            '[processing]\npeak_normalise = true\nagc = "slow"',
+            (
+                "FILE:2: processing.peak_normalise = true: "
+                'not together with processing.agc = "slow", whose work it would undo'
+            ),
+        ),
         ("[microphone]\ngain_db = nan", "FILE:2: microphone.gain_db = nan: must be a number from -40 to 40"),
         ("[microphone]\ndevice = ''", 'FILE:2: microphone.device = "": must not be empty'),
         ('[discovery]\nenabled = "no"', 'FILE:2: discovery.enabled = "no": must be true or false'),

@@ -46,11 +46,14 @@ CONFIGS = st.builds(
 
 def agreeing(config: Config) -> bool:
     microphone, speaker, command = config.microphone, config.speaker, config.command
+    processing = config.processing
     return (
         microphone.channel < microphone.channels
         and microphone.buffer_ms >= 2 * microphone.period_ms
         and speaker.buffer_ms >= 2 * speaker.period_ms
         and command.min_speech_ms < command.max_s * 1000
+        and not 0 < processing.high_pass_hz < 1
+        and not (processing.peak_normalise and processing.agc != "off")
     )
 
 
