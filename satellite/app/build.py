@@ -19,7 +19,6 @@ from satellite.detect.vad import Silero
 from satellite.detect.wakeword import WakeModel, WakeWords
 from satellite.dsp import speex
 from satellite.dsp.echo import EchoCanceller
-from satellite.dsp.peak import WARNING
 from satellite.dsp.reference import Reference
 from satellite.listen.listener import Listener
 from satellite.listen.own_voice import OwnVoice
@@ -134,15 +133,12 @@ def listener(config: Config, played: Reference | None = None) -> Listener:
     words = wake_words(config)
     vad = speech_detector(config) if config.listening.vad == "silero" else None
     log.info("wake words are heard by %s; speech by %s", words.statistics().engine, "Silero" if vad else "its level")
-    if config.processing.peak_normalise:
-        log.warning("processing.peak_normalise: %s", WARNING)
     return Listener(
         config.command,
         words,
         vad,
         listening=config.listening,
         gain_db=config.microphone.gain_db,
-        processing=config.processing,
         own_voice=OwnVoice(words.fresh, lambda count: played.before(time.monotonic(), count)) if played else None,
     )
 
