@@ -91,8 +91,9 @@ class Box:
 
     @property
     def waited_s(self) -> float:
-        """For how long its threads and ours were ready to run and no core was free, so far."""
-        return _waited_s(Path("/proc/self/task")) + _waited_s(Path(f"/proc/{self.pid}/task"))
+        """For how long its main thread and ours were ready to run and no core was free, so far."""
+        threads = Path("/proc/self"), Path(f"/proc/{self.pid}")
+        return sum(int((thread / "schedstat").read_text().split()[1]) for thread in threads) / 1e9
 
     async def start(self, hears: bool = True) -> None:
         """Start it, and wait until it serves and hears."""
