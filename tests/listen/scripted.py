@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from satellite.config import CommandConfig, ListeningConfig
+from satellite.config import CommandConfig, ListeningConfig, ProcessingConfig
 from satellite.core.audio import Int16
 from satellite.detect.wakeword import HOP_SAMPLES, Scores, WakeModel, WakeWordStatistics
 from satellite.dsp.level import rms_dbfs
@@ -49,8 +49,15 @@ class LoudIsSpeech:
         pass
 
 
+AS_IT_CAME = ProcessingConfig()
+
+
 def scripted(
-    script: Mapping[int, Mapping[str, float]] | None = None, start: int = 0, gain_db: float = 0.0, **config: float
+    script: Mapping[int, Mapping[str, float]] | None = None,
+    start: int = 0,
+    gain_db: float = 0.0,
+    processing: ProcessingConfig = AS_IT_CAME,
+    **config: float,
 ) -> Listener:
     """A listener that hears its wake words by script, at any time, and takes loud sound for speech."""
     words, vad, listening = ScriptedWords(script or {}), LoudIsSpeech(), ListeningConfig(gate=False)
@@ -60,5 +67,6 @@ def scripted(
         vad,  # type: ignore[arg-type]
         listening=listening,
         gain_db=gain_db,
+        processing=processing,
         start=start,
     )
