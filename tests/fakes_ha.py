@@ -268,6 +268,8 @@ class FakeHomeAssistant(Notebook):
         await self.send("describe")
         self._spawn(self._while_connected(self._ping_later, self.connections))
         while True:
+            if self._writer is None:  # vanished while an event was being read
+                raise TimeoutError
             # Frozen, what has come already is not read either, and nobody waits for more.
             async with asyncio.timeout(None if self._frozen else self.habits.silence_limit_s) as self._patience:
                 event = await _read(reader)
