@@ -117,6 +117,18 @@ def test_one_whose_power_was_cut_is_noticed() -> None:
     drive(story())
 
 
+def test_one_whose_network_was_cut_is_served_on_another_connection_while_the_old_one_is_half_open() -> None:
+    async def story() -> None:
+        async with listening() as bench, FakeHomeAssistant(bench.server.port, habits=FAST) as ha:
+            await ha.connected()
+            ha.vanish()
+            await ha.connected(2)
+            assert bench.kinds() == [ev.ServerConnected, ev.ServerLost, ev.ServerConnected]
+            assert "replaced" in bench.posted[1].reason
+
+    drive(story())
+
+
 def test_a_second_one_takes_over() -> None:
     async def story() -> None:
         patient = Habits(restart_after_s=60.0)
