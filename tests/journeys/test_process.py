@@ -74,7 +74,6 @@ def test_a_frozen_server_costs_no_more_memory_than_is_promised_and_all_that_is_d
         assert grown < BOUND_BYTES + ALLOCATOR_BYTES
         assert status["kept_command"]["held_bytes"] <= 30 * 32_000
         assert status["server"]["untold"] > 0, "what no server was told is counted"
-        assert status["inbox"]["speech_bytes_dropped"] == status["inbox"]["events_dropped"] == 0
         home.ha.hang_up()
         await home.ha.connected(2)
         runs = len(home.ha.runs)
