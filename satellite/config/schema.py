@@ -189,7 +189,13 @@ class CommandConfig:
     )
     vad_threshold: float = setting(0.5, "Speech probability from which sound counts as speech.", low=0.05, high=0.95)
     min_speech_ms: float = setting(120.0, "Speech shorter than this is not a command.", low=30.0, high=5_000.0)
-    end_silence_ms: float = setting(600.0, "Silence that ends the command.", low=100.0, high=5_000.0)
+    end_silence_ms: float = setting(
+        570.0,
+        "Silence that ends the command; after less than 0.8 s of speech, when more is likely to come, up to half as "
+        "much again.",
+        low=100.0,
+        high=5_000.0,
+    )
     no_speech_s: float = setting(5.0, "Give up when nothing is said for so long.", low=1.0, high=30.0)
     max_s: float = setting(30.0, "Longest command.", low=2.0, high=60.0)
     follow_up: str = setting(

@@ -133,7 +133,7 @@ class Outcome(NamedTuple):
         rest: of the wake word, that was streamed.
         waited: sound from the hop that fired to the first that was streamed.
         started: from the command's true beginning to where it was found.
-        ended: from its true end to where that was decided, 600 ms of silence included.
+        ended: from its true end to where that was decided, the silence included.
     """
 
     lost: float | None = None

@@ -32,13 +32,36 @@ def windows(seconds: float) -> int:
     return round(seconds * RATE_HZ / WINDOW)
 
 
-def test_speech_begins_with_its_first_window_and_ends_600_ms_after_its_last() -> None:
-    started, ended = hear([0.0] * 10 + [0.9] * 30 + [0.0] * 40)
-    assert started == SpeechStarted(7, BEGIN + 10 * WINDOW)
-    last = BEGIN + 40 * WINDOW
+def silence_after(spoken_s: float, **config: float) -> int:
+    """Samples from the last window of so much speech to where the command is over."""
+    spoken = windows(spoken_s)
+    _, ended = hear([0.0] * 10 + [0.9] * spoken + [0.0] * 80, **config)
     assert ended is not None
     assert ended.reason is EndReason.SILENCE
-    assert samples_in(600) <= ended.at - last < samples_in(600) + WINDOW
+    return ended.at - BEGIN - (10 + spoken) * WINDOW
+
+
+def test_speech_begins_with_its_first_window_and_ends_570_ms_after_its_last() -> None:
+    started, _ = hear([0.0] * 10 + [0.9] * 30 + [0.0] * 40)
+    assert started == SpeechStarted(7, BEGIN + 10 * WINDOW)
+    assert samples_in(570) <= silence_after(0.96) < samples_in(570) + WINDOW
+    assert silence_after(20) == silence_after(0.96)
+
+
+def test_after_little_speech_the_silence_must_be_half_as_long_again() -> None:
+    for spoken_s in (0.15, 0.25, 0.4):
+        assert samples_in(855) <= silence_after(spoken_s) < samples_in(855) + WINDOW
+    assert samples_in(600) <= silence_after(0.25, end_silence_ms=400) < samples_in(600) + WINDOW
+    needed = [silence_after(tenths / 10) for tenths in range(2, 12)]
+    assert needed == sorted(needed, reverse=True)
+
+
+def test_what_is_taken_for_speech_in_the_silence_for_a_moment_does_not_begin_it_anew() -> None:
+    _, quiet = hear([0.9] * 40 + [0.0] * 40)
+    _, noisy = hear([0.9] * 40 + [0.0] * 10 + [0.9] + [0.0] * 40)
+    assert quiet is not None
+    assert noisy is not None
+    assert noisy.at - quiet.at == 3 * WINDOW
 
 
 @pytest.mark.parametrize(("count", "begins"), [(3, False), (4, True)])
@@ -58,8 +81,13 @@ def test_a_window_that_is_nearly_speech_neither_counts_nor_interrupts() -> None:
     assert started == SpeechStarted(7, BEGIN + WINDOW)
 
 
-def test_pauses_shorter_than_600_ms_do_not_end_it() -> None:
-    _, ended = hear(([0.9] * 5 + [0.0] * 18) * 5)
+def test_pauses_shorter_than_570_ms_do_not_end_it() -> None:
+    _, ended = hear(([0.9] * 25 + [0.0] * 17) * 5)
+    assert ended is None
+
+
+def test_little_speech_between_long_pauses_does_not_end_it_either() -> None:
+    _, ended = hear(([0.9] * 9 + [0.0] * 17) * 5)
     assert ended is None
 
 
@@ -93,10 +121,10 @@ def test_30_s_are_enough() -> None:
 
 def test_every_limit_is_the_configurations() -> None:
     started, ended = hear(
-        [0.7] * 8 + [0.0] * 10, min_speech_ms=250, end_silence_ms=300, vad_threshold=0.65, max_s=2, no_speech_s=1
+        [0.7] * 8 + [0.0] * 15, min_speech_ms=250, end_silence_ms=300, vad_threshold=0.65, max_s=2, no_speech_s=1
     )
     assert started is not None
-    assert ended == SpeechEnded(7, BEGIN + 18 * WINDOW, EndReason.SILENCE)
+    assert ended == SpeechEnded(7, BEGIN + 23 * WINDOW, EndReason.SILENCE)
     assert hear([0.7] * 8, vad_threshold=0.8) == (None, None)
 
 
