@@ -59,6 +59,23 @@ class Room:
         return gain * np.concatenate((np.zeros(round(self.delay_s * RATE_HZ)), wet))
 
 
+def voice(seconds: float, seed: int = 3) -> Int16:
+    """Noise that comes and goes, and has the colour of speech: int16 at 16 kHz."""
+    rng, count = np.random.default_rng(seed), round(seconds * RATE_HZ)
+    spectrum = np.fft.rfft(rng.normal(size=count))
+    hz = np.fft.rfftfreq(count, 1 / RATE_HZ)
+    sound = np.fft.irfft(spectrum / (1 + (hz / 600) ** 2) * (hz > 80), count)
+    syllables = np.repeat(rng.random(count // 2_000 + 1) ** 2, 2_000)[:count]
+    sound *= syllables / np.sqrt(np.mean((sound * syllables) ** 2))
+    return np.clip(np.rint(2_000 * sound), -32_768, 32_767).astype(np.int16)
+
+
+def for_speaker(sound: Int16) -> Int16:
+    """The same at the speaker's rate."""
+    converted = soxr.resample(sound.astype(np.float64), RATE_HZ, SPEAKER.rate_hz, "VHQ")
+    return np.clip(np.rint(converted), -32_768, 32_767).astype(np.int16)
+
+
 def hear(
     played: Int16, microphone: Int16, room: Room, *, echo: EchoCanceller, reference: Reference, read: int = READ
 ) -> Int16:
@@ -69,19 +86,19 @@ def hear(
         microphone: what it hears, at 16 kHz.
         read: so many samples are read from it at a time.
     """
-    writes = _writes(played, room, reference)
-    write_s = next(writes, np.inf)
+    schedule = writes(played, room, reference)
+    write_s = next(schedule, np.inf)
     passed = []
     for begin in range(0, len(microphone), read):
         part = microphone[begin : begin + read]
         newest_s = BEGIN_S + (begin + len(part)) / RATE_HZ
         while write_s <= newest_s:
-            write_s = next(writes, np.inf)
+            write_s = next(schedule, np.inf)
         passed.append(echo.process(part, newest_s))
     return np.concatenate([*passed, echo.flush()])
 
 
-def _writes(played: Int16, room: Room, reference: Reference) -> Iterator[float]:
+def writes(played: Int16, room: Room, reference: Reference) -> Iterator[float]:
     """Gives the sound to the speaker, a period whenever there is room for it; yields the time of the next write."""
     rate_hz = SPEAKER.rate_hz * (1 + room.ppm / 1e6)
     for begin in range(0, len(played), PERIOD):

@@ -39,6 +39,7 @@ class Room:
         self._file = cards.directory / "mic" / "in"
         self._thread = threading.Thread(target=self._run, name="room", daemon=True)
         self._over = threading.Event()
+        self._lock = threading.Lock()
         self._carried = 0
         self._resampler = soxr.ResampleStream(cards.speaker[0], RATE_HZ, 1, "float64")
 
@@ -50,6 +51,11 @@ class Room:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+
+    def say(self, sound: npt.NDArray[np.int16], soon_s: float = 0.4) -> None:
+        """Somebody else speaks in this room: the microphone begins to hear it after `soon_s`. At RATE_HZ."""
+        position = len(self._air) - self._cards.unheard() // 2
+        self._add(position + round(soon_s * RATE_HZ), sound.astype(np.float64))
 
     def _run(self) -> None:
         at = None
@@ -66,8 +72,8 @@ class Room:
 
     def _add(self, at: int, sound: npt.NDArray[np.float64]) -> int:
         """Put it into the future; the place after it."""
-        self._air[at : at + len(sound)] += sound
-        with self._file.open("r+b") as file:
+        with self._lock, self._file.open("r+b") as file:
+            self._air[at : at + len(sound)] += sound
             file.seek(2 * at)
             file.write(_pcm(self._air[at : at + len(sound)]))
         return at + len(sound)

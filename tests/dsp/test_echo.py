@@ -1,0 +1,141 @@
+"""The echo canceller: what was played is gone, all else is there, and while nothing plays nothing is touched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from echo_room import BEGIN_S, Room, for_speaker, hear, voice
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from speech import clip
+
+from satellite.core.audio import RATE_HZ, AudioFormat, Int16
+from satellite.dsp import speex
+from satellite.dsp.echo import EchoCanceller
+from satellite.dsp.reference import Reference
+
+pytestmark = pytest.mark.skipif(bool(speex.missing()), reason="libspeexdsp1 is not installed")
+
+QUIET = Room(noise=10)
+
+
+def canceller() -> tuple[EchoCanceller, Reference]:
+    reference = Reference()
+    return EchoCanceller(reference, speex.SpeexCanceller()), reference
+
+
+def microphone(room: Room, far: Int16, near: Int16 | float = 0.0) -> Int16:
+    sound = room.echo(for_speaker(far))[: len(far)] + near
+    return np.rint(sound + np.random.default_rng(1).normal(0, room.noise, len(sound))).clip(-32768, 32767).astype("<i2")
+
+
+def lowered_db(before: Int16, after: Int16, begin_s: float, end_s: float) -> float:
+    span = slice(round(begin_s * RATE_HZ), round(end_s * RATE_HZ))
+    powers = [float(np.mean(sound[span].astype(np.float64) ** 2)) for sound in (before, after)]
+    return 10 * np.log10(powers[0] / powers[1])
+
+
+@pytest.mark.parametrize("delay_ms", [20, 60, 300, 600])
+def test_an_echo_of_any_delay_is_taken_out_and_its_delay_is_told(delay_ms: int) -> None:
+    far, room = voice(16), Room(delay_s=delay_ms / 1000)
+    heard, (echo, reference) = microphone(room, far), canceller()
+    left = hear(for_speaker(far), heard, room, echo=echo, reference=reference)
+    assert lowered_db(heard, left, 8, 16) > 20
+    assert echo.statistics().delay_ms == pytest.approx(delay_ms, abs=1)
+
+
+@pytest.mark.parametrize("ppm", [100.0, -100.0])
+def test_clocks_that_differ_are_found_out_and_made_up_for(ppm: float) -> None:
+    far, room = voice(40), Room(ppm=ppm)
+    heard, (echo, reference) = microphone(room, far), canceller()
+    left = hear(for_speaker(far), heard, room, echo=echo, reference=reference)
+    assert echo.statistics().ppm == pytest.approx(ppm, abs=3)
+    assert lowered_db(heard, left, 25, 39) > 20
+
+
+def test_who_speaks_at_the_same_time_keeps_their_level() -> None:
+    far = np.resize(
+        np.concatenate([clip(name) for name in ("alexa", "hey_mycroft", "open_door", "stop")]), 20 * RATE_HZ
+    )
+    said = np.concatenate([clip(name) for name in ("kitchen_light", "what_time", "timer")])
+    near, room = np.zeros(len(far), np.int16), Room()
+    near[12 * RATE_HZ :][: len(said)] = said
+    heard, (echo, reference) = microphone(room, far, near), canceller()
+    left = hear(for_speaker(far), heard, room, echo=echo, reference=reference)[12 * RATE_HZ :]
+    left, said = left[: len(said)].astype(np.float64), said.astype(np.float64)
+    gain = float(left @ said) / float(said @ said)
+    assert 20 * np.log10(gain) == pytest.approx(0, abs=1)
+    rest = left - gain * said
+    assert 10 * np.log10(gain**2 * float(said @ said) / float(rest @ rest)) > 5
+
+
+def test_while_nothing_plays_the_sound_passes_at_once_and_as_it_is() -> None:
+    echo, reference = canceller()
+    sound = voice(2)
+    for at in range(0, len(sound), 256):
+        part = sound[at : at + 256]
+        np.testing.assert_array_equal(echo.process(part, BEGIN_S + (at + len(part)) / RATE_HZ), part)
+        reference.wrote(bytes(512), AudioFormat(RATE_HZ, 1, 2), 768, BEGIN_S + at / RATE_HZ)
+    assert echo.held == 0
+    assert not echo.active
+    assert echo.statistics().cancelled_s == 0
+
+
+def test_two_seconds_after_the_last_sound_it_passes_as_it_is_again() -> None:
+    far, near = np.zeros(8 * RATE_HZ, np.int16), voice(8, seed=5)
+    far[RATE_HZ : 2 * RATE_HZ] = voice(1)
+    heard, (echo, reference) = microphone(QUIET, far, near), canceller()
+    left = hear(for_speaker(far), heard, QUIET, echo=echo, reference=reference)
+    assert not np.array_equal(left[RATE_HZ : 4 * RATE_HZ], heard[RATE_HZ : 4 * RATE_HZ])
+    np.testing.assert_array_equal(left[round(4.3 * RATE_HZ) :], heard[round(4.3 * RATE_HZ) :])
+    assert len(left) == len(heard)
+
+
+def test_the_room_is_remembered_from_one_sound_to_the_next() -> None:
+    far = voice(24)
+    far[12 * RATE_HZ : 18 * RATE_HZ] = 0
+    heard, (echo, reference) = microphone(QUIET, far), canceller()
+    left = hear(for_speaker(far), heard, QUIET, echo=echo, reference=reference)
+    assert lowered_db(heard, left, 0.1, 0.6) < 10
+    assert lowered_db(heard, left, 18.1, 18.6) > 15
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 3 * RATE_HZ), max_size=40))
+def test_any_cutting_gives_the_same_samples_and_as_many(cuts: list[int]) -> None:
+    far = np.zeros(3 * RATE_HZ, np.int16)
+    far[RATE_HZ // 5 : RATE_HZ] = voice(0.8)
+    heard = microphone(QUIET, far)
+    whole, pieces = (passed(heard, far, at) for at in ([], sorted(cuts)))
+    assert len(whole) == len(heard)
+    assert not np.array_equal(whole, heard)
+    np.testing.assert_array_equal(pieces, whole)
+
+
+def passed(heard: Int16, far: Int16, cuts: list[int]) -> Int16:
+    """All was written to the speaker before."""
+    echo, reference = canceller()
+    reference.wrote(far.tobytes(), AudioFormat(RATE_HZ, 1, 2), len(far), BEGIN_S)
+    parts, at = [], 0
+    for part in np.split(heard, cuts):
+        at += len(part)
+        parts.append(echo.process(part, BEGIN_S + at / RATE_HZ))
+    return np.concatenate([*parts, echo.flush()])
+
+
+def test_what_is_held_and_what_came_out_are_what_went_in() -> None:
+    far = voice(3)
+    heard, (echo, reference) = microphone(QUIET, far), canceller()
+    reference.wrote(for_speaker(far).tobytes(), AudioFormat(48_000, 1, 2), 48_000 * 3, BEGIN_S)
+    out = 0
+    for at, size in enumerate([1, 159, 160, 0, 7, 400, 1_000, 3]):
+        begin = out + echo.held
+        out += len(echo.process(heard[begin : begin + size], BEGIN_S + (begin + size) / RATE_HZ))
+        assert begin + size == out + echo.held, at
+        assert echo.held < 2 * speex.BLOCK
+    assert echo.active
+    held = echo.held
+    assert len(echo.lost(1_234)) == held
+    assert echo.held == 0
+    begin = out + held
+    assert len(echo.process(heard[begin : begin + 100], BEGIN_S + (begin + 1_334) / RATE_HZ)) + echo.held == 100

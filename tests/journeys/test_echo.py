@@ -1,0 +1,93 @@
+"""Over its own voice: what the satellite says does not wake it, and who speaks over it is heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soxr
+from fakes_ha import ANSWER_RATE_HZ, FakeHomeAssistant, Habits
+from journeys.box import Box, clip, quiet
+from satcard.room import RATE_HZ, Room
+from satcard.satcard import VirtualCards
+
+from satellite.dsp import speex
+
+Story = Callable[[Box, FakeHomeAssistant, Room], Awaitable[None]]
+HABITS = Habits(refuses_duplicates=False, setup_describes=1, announce_extra_s=10.0)
+# Not the buffers are tried here; and this room takes the speaker's card for one that never stops.
+SPEAKER = "buffer_ms = 1000\nidle_s = 3600"
+needs_speex = pytest.mark.skipif(bool(speex.missing()), reason="libspeexdsp1 is not installed")
+
+
+def talk(seconds: float, wake_word_at_s: float | None = None) -> bytes:
+    """The satellite's own voice, as an answer."""
+    words = np.concatenate([clip(name) for name in ("what_time", "timer", "open_door", "kitchen_light")])
+    sound = np.resize(words, round(seconds * RATE_HZ))
+    if wake_word_at_s is not None:
+        word, at = clip("hey_jarvis"), round(wake_word_at_s * RATE_HZ)
+        sound[at - RATE_HZ // 4 : at + len(word) + RATE_HZ // 4] = 0
+        sound[at : at + len(word)] = word
+    return np.rint(soxr.resample(sound.astype(np.float64), RATE_HZ, ANSWER_RATE_HZ)).astype("<i2").tobytes()
+
+
+def live(folder: Path, aec: str, story: Story) -> None:
+    cards = VirtualCards(folder / "cards")
+
+    async def run() -> None:
+        settings = {"microphone": f'aec = "{aec}"', "speaker": SPEAKER}
+        with Room(cards, delay_s=0.5, gain=0.5) as room:
+            async with Box(folder, cards, settings) as box, FakeHomeAssistant(box.port, habits=HABITS) as ha:
+                await ha.connected()
+                await box.reports(lambda status: status["listener"]["warm"])
+                await story(box, ha, room)
+
+    asyncio.run(run())
+
+
+def alike(heard: bytes, said: npt.NDArray[np.int16]) -> float:
+    """The greatest correlation, 0 to 1, of what was streamed with what was said."""
+    stream, word = np.frombuffer(heard, "<i2").astype(np.float64), said.astype(np.float64)
+    size = len(stream) + len(word)
+    products = np.fft.irfft(np.fft.rfft(stream, size) * np.conj(np.fft.rfft(word, size)), size)[: len(stream)]
+    powers = np.convolve(stream**2, np.ones(len(word)))[len(word) - 1 :][: len(stream)]
+    return float((products[: len(powers)] / np.sqrt(powers * (word @ word) + 1)).max())
+
+
+def test_without_a_canceller_it_wakes_itself_in_this_room(tmp_path: Path) -> None:
+    async def story(_box: Box, ha: FakeHomeAssistant, _room: Room) -> None:
+        await ha.speak(talk(3, wake_word_at_s=1.5))
+        await ha.wait_for("detection")
+
+    live(tmp_path, "off", story)
+
+
+@needs_speex
+def test_its_own_wake_word_does_not_wake_it_and_a_persons_over_its_voice_does(tmp_path: Path) -> None:
+    async def story(box: Box, ha: FakeHomeAssistant, room: Room) -> None:
+        await ha.announce(talk(6, wake_word_at_s=1.5))
+        status = await box.reports(lambda status: not status["echo"]["active"])
+        assert ha.of("detection") == []
+        assert status["echo"]["delay_ms"] == pytest.approx(500, abs=60)
+        answer = asyncio.create_task(ha.announce(talk(12)))
+        spoken_s = status["echo"]["cancelled_s"] + 3
+        await box.reports(lambda status: status["echo"]["cancelled_s"] > spoken_s)
+        room.say(np.concatenate((clip("hey_jarvis"), quiet(0.8), clip("kitchen_light"), quiet(1.0))))
+        await ha.running(1)
+        answer.cancel()
+        await ha.stream_ended()
+        assert alike(bytes(ha.run.pcm), clip("kitchen_light")) > 0.7
+        assert len(ha.of("detection")) == 1
+
+    live(tmp_path, "speex", story)
+
+
+def test_the_figures_of_the_canceller_are_in_the_status_and_off_builds_none(tmp_path: Path) -> None:
+    async def story(box: Box, _ha: FakeHomeAssistant, _room: Room) -> None:
+        assert (await box.status())["echo"] == "not cancelled"
+
+    live(tmp_path, "off", story)
