@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from satellite.library.chunks import Chunk
     from satellite.library.cutting import Utterance
     from satellite.library.devices import DeviceInfo, OutputDeviceInfo, input_devices, output_devices
-    from satellite.library.file import Analysis, File
+    from satellite.library.file import Analysis, File, SaveReport
     from satellite.library.media import open_input, open_output
     from satellite.library.microphone import Microphone
+    from satellite.library.preprocessor import Preprocessor
     from satellite.library.recording import async_record_to_file, record_to_file
     from satellite.library.speaker import Speaker
     from satellite.library.utterances import Utterances, utterances
@@ -40,7 +41,9 @@ _PLACES = {
     "File": f"{_LIBRARY}.file",
     "Microphone": f"{_LIBRARY}.microphone",
     "OutputDeviceInfo": f"{_LIBRARY}.devices",
+    "Preprocessor": f"{_LIBRARY}.preprocessor",
     "SatelliteError": "satellite.core.errors",
+    "SaveReport": f"{_LIBRARY}.file",
     "Speaker": f"{_LIBRARY}.speaker",
     "Utterance": f"{_LIBRARY}.cutting",
     "Utterances": f"{_LIBRARY}.utterances",
@@ -66,7 +69,9 @@ __all__ = [
     "File",
     "Microphone",
     "OutputDeviceInfo",
+    "Preprocessor",
     "SatelliteError",
+    "SaveReport",
     "Speaker",
     "Utterance",
     "Utterances",

@@ -19,7 +19,7 @@ What `from satellite import ...` gives. This page is made by `scripts/make-api-d
 GROUPS = {
     "Microphone": ["Microphone", "AsyncMicrophone", "Chunk", "record_to_file", "async_record_to_file"],
     "Speaker": ["Speaker", "AsyncSpeaker"],
-    "Recordings": ["File", "Analysis"],
+    "Recordings": ["File", "Analysis", "SaveReport", "Preprocessor"],
     "Utterances": ["utterances", "Utterances", "Utterance"],
     "Devices and versions": [
         "input_devices",

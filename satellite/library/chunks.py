@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from satellite.core.audio import AudioFormat, Int16, to_float32
 from satellite.dsp.convert import MEAN, Converter
-from satellite.library.conditioning import Conditioning
+from satellite.library.conditioning import conditioning
 from satellite.library.settings import InputSettings, Samples, SampleType
 from satellite.library.speaking import Detector, HoldOff
 
@@ -57,10 +57,12 @@ class Chunker:
         self._settings = settings
         channel = MEAN if settings.channel is None else settings.channel
         self._converter = Converter(form, settings.sample_rate, settings.channels, channel)
-        self._conditioning = Conditioning(settings)
+        self.conditioning = conditioning(settings)
         self._detector = detector
         self._holdoff = HoldOff(settings.threshold, settings.vad_holdoff_ms / 1000)
-        self._ready = np.zeros((0, settings.channels), np.int16)
+        # As it came, for the detector; and as it is given out, of which there may be less.
+        self._heard_frames = np.zeros((0, settings.channels), np.int16)
+        self._ready = self._heard_frames
         self._score = 0.0
         self._sequence = 0
         self._frames = 0
@@ -73,22 +75,31 @@ class Chunker:
     def flush(self, now_s: float | None = None) -> list[Heard]:
         """The rest: the last chunk may be shorter."""
         heard = self._cut(self._converter.flush(), now_s)
+        self._ready = np.concatenate((self._ready, self.conditioning.flush()))
+        heard += self._chunks(now_s)
         if len(self._ready):
-            heard.append(self._heard(self._ready, 0, now_s))
-            self._ready = self._ready[:0]
+            heard.append(self._next(len(self._ready), now_s))
         return heard
 
     def _cut(self, fresh: Int16, now_s: float | None) -> list[Heard]:
-        ready = np.concatenate((self._ready, fresh)) if len(self._ready) else fresh
+        given_out = self.conditioning.process(fresh)
+        self._heard_frames = np.concatenate((self._heard_frames, fresh)) if len(self._heard_frames) else fresh
+        self._ready = np.concatenate((self._ready, given_out)) if len(self._ready) else given_out
+        return self._chunks(now_s)
+
+    def _chunks(self, now_s: float | None) -> list[Heard]:
         size, heard = self._settings.frames_per_buffer, []
-        while len(ready) >= size:
-            block, ready = ready[:size], ready[size:]
-            heard.append(self._heard(block, len(ready), now_s))
-        self._ready = ready
+        while len(self._ready) >= size:
+            heard.append(self._next(size, now_s))
         return heard
 
-    def _heard(self, block: Int16, newer: int, now_s: float | None) -> Heard:
-        """The next chunk; `newer` frames came after it up to now."""
+    def _next(self, size: int, now_s: float | None) -> Heard:
+        block, self._heard_frames = self._heard_frames[:size], self._heard_frames[size:]
+        given_out, self._ready = self._ready[:size], self._ready[size:]
+        return self._heard(block, given_out, len(self._heard_frames), now_s)
+
+    def _heard(self, block: Int16, given_out: Int16, newer: int, now_s: float | None) -> Heard:
+        """The next chunk: as it came, as it is given out; `newer` frames came after it up to now."""
         for scored in self._detector.process(block) if self._detector else ():
             self._score = scored.score
             self._holdoff.process(scored)
@@ -98,7 +109,7 @@ class Chunker:
         # What came late may be followed at once by what came in time.
         self._time_s = max(self._time_s, at_s)
         lasts_s = self._holdoff.lasts_s
-        data = given(self._conditioning.process(block), self._settings.dtype, self._settings.as_ndarray)
+        data = given(given_out, self._settings.dtype, self._settings.as_ndarray)
         chunk = Chunk(data, self._time_s, self._sequence, lasts_s >= 0, self._score)
         self._sequence += 1
         return Heard(chunk, lasts_s)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -12,15 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from satellite.core.audio import AudioFormat, Int16, to_int16
-from satellite.core.errors import SamplesUnfit, VadUnknown
+from satellite.core.errors import SamplesUnfit, SettingOutOfRange, VadUnknown
 from satellite.dsp.convert import MEAN, Converter, check
 from satellite.library.chunks import Chunk, Chunker, Heard
 from satellite.library.settings import FileOptions, InputSettings, Samples
 from satellite.library.speaking import Detector, HoldOff, Scored, detector
+from satellite.library.wav_file import WavFile
 
 # What Silero judges at a time; the level is taken over as much.
 WINDOW_S = 0.032
 _BLOCK_FRAMES = 8_000
+# What the size fields of a WAV file can say.
+_MOST_WAV_BYTES = 0xFFFF_FFFF - 64
 Sound = Iterator[tuple[AudioFormat, bytes]]
 
 
@@ -47,6 +51,23 @@ class Analysis:
 
     windows: tuple[Window, ...]
     segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveReport:
+    """What File.save() wrote.
+
+    Attributes:
+        frames: samples of each channel.
+        seconds: how long it lasts.
+        clipped_samples: that were too loud for 16 bits, in the array given or after gain.
+        non_finite_samples: of the array given, that were no numbers and became silence.
+    """
+
+    frames: int
+    seconds: float
+    clipped_samples: int
+    non_finite_samples: int
 
 
 class File:
@@ -83,18 +104,22 @@ class File:
             ArgumentError: something is out of range.
             AudioFormatError: there is no such rate or channel count.
         """
-        form, pcm = _pcm(samples, input_rate)
+        form, pcm, misfits = _pcm(samples, input_rate)
         size = _BLOCK_FRAMES * form.frame_bytes
         recording = cls.__new__(cls)
         recording._prepare(  # noqa: SLF001 - its own
             f"{len(samples)} samples at {input_rate} Hz",
             lambda: ((form, pcm[at : at + size]) for at in range(0, len(pcm), size)),
             InputSettings(**options),
+            misfits,
         )
         return recording
 
-    def _prepare(self, name: str, sound: Callable[[], Sound], settings: InputSettings) -> None:
+    def _prepare(
+        self, name: str, sound: Callable[[], Sound], settings: InputSettings, misfits: tuple[int, int] = (0, 0)
+    ) -> None:
         self._name = name
+        self._misfits = misfits
         self._sound = sound
         self.settings = settings
         """What was asked for."""
@@ -174,6 +199,30 @@ class File:
             at_s += scored.seconds
         return Analysis(tuple(windows), tuple(segments(windows, self.settings)))
 
+    def save(self, path: str | Path) -> SaveReport:
+        """Write the whole recording as chunks would give it, wherever reading is: a 16-bit WAV file, which is replaced.
+
+        Raises:
+            SettingOutOfRange: it is the recording's own file.
+            OSError: one of the files cannot be read or written.
+            AudioFormatError, CodecMissing: as read(). What came before is a whole file.
+        """
+        if Path(path).exists() and Path(self._name).exists() and Path(path).samefile(self._name):
+            raise SettingOutOfRange(f"{path} is the recording itself: save it under another name")
+        settings, chunker = replace(self.settings, vad=False, dtype="int16", as_ndarray=False), None
+        form = AudioFormat(settings.sample_rate, settings.channels, 2)
+        sound = self._sound()
+        first = next(sound, None)
+        with WavFile(path, form, _MOST_WAV_BYTES // form.frame_bytes) as file:
+            for given, pcm in chain((first,) if first else (), sound):
+                chunker = chunker or Chunker(settings, given, None)
+                _write(file, chunker.feed(pcm))
+            if chunker:
+                _write(file, chunker.flush())
+        clipped, non_finite = self._misfits
+        clipped += chunker.conditioning.clipped if chunker else 0
+        return SaveReport(file.frames, file.frames / form.rate_hz, clipped, non_finite)
+
     def _judged(self) -> Iterator[Scored]:
         """The scores of all windows, of the sound as it is before conditioning."""
         settings, judge = self.settings, detector(self.settings)
@@ -230,6 +279,11 @@ def segments(windows: Sequence[Window], settings: InputSettings) -> Iterator[Seg
         yield Segment(start_s, end_s)
 
 
+def _write(file: WavFile, heard: Iterable[Heard]) -> None:
+    for one in heard:
+        file.write(bytes(one.chunk.data))
+
+
 def _decoded(path: Path) -> Sound:
     from satellite.codec.file import decode_file
 
@@ -237,13 +291,19 @@ def _decoded(path: Path) -> Sound:
         yield AudioFormat(frame.sample_rate, frame.num_channels, 2), frame.data
 
 
-def _pcm(samples: npt.NDArray[Any], rate_hz: int) -> tuple[AudioFormat, bytes]:
+def _pcm(samples: npt.NDArray[Any], rate_hz: int) -> tuple[AudioFormat, bytes, tuple[int, int]]:
+    """Format and bytes; how many samples were clipped, and how many were no numbers."""
     if samples.ndim not in (1, 2) or (samples.dtype != np.int16 and samples.dtype.kind != "f"):
         raise SamplesUnfit(
             f"an array of {samples.dtype} of shape {samples.shape}: int16 or floats, 1-D or 2-D, will do"
         )
     form = AudioFormat(rate_hz, 1 if samples.ndim == 1 else samples.shape[1], 2)
     check(form)
+    clipped = non_finite = 0
     if samples.dtype.kind == "f":
-        samples = to_int16(np.where(np.isfinite(samples), samples, 0.0))
-    return form, samples.astype("<i2", copy=False).tobytes()
+        numbers = np.isfinite(samples)
+        non_finite = int(np.count_nonzero(~numbers))
+        finite = np.where(numbers, samples, 0.0)
+        clipped = int(np.count_nonzero((finite > 1) | (finite < -1)))
+        samples = to_int16(finite)
+    return form, samples.astype("<i2", copy=False).tobytes(), (clipped, non_finite)

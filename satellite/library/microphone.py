@@ -12,7 +12,7 @@ from satellite.core.errors import ReadTimedOut
 from satellite.library import devices, versions
 from satellite.library.chunks import Chunk
 from satellite.library.incoming import End, Incoming, MicrophoneStatistics
-from satellite.library.settings import InputSettings, Samples, SampleType, VadMode
+from satellite.library.settings import AgcMode, InputSettings, NoiseSuppression, Samples, SampleType, VadMode
 
 
 class Microphone:
@@ -41,9 +41,18 @@ class Microphone:
         model_path: another file of Silero's model, version 5 or 6; used with vad="silero" only.
         as_ndarray: chunks are arrays, (frames,) or (frames, channels), instead of bytes.
         channel: hear only this channel of the device, from 0.
-        highpass_hz: take away what is lower, 10 Hz to a quarter of the rate; 80 to 100 suit speech. Speech detection
-            hears the sound before this and the gain.
+        highpass_hz: take away what is lower, 1 Hz to a quarter of the rate: 20 an offset, 80 to 100 rumble, too. Speech
+            detection hears the sound before this and everything below.
+        noise_suppression: "low", "medium", "high" or "highest": press down what is no voice by up to 6, 12, 18 or 21
+            dB, 26 to 28 ms later. Needs the extra [webrtc], and 16, 32 or 48 kHz.
         gain_db: louder or quieter, -40 to 40; what does not fit is clipped.
+        agc: gain that follows the voice: "slow" rises by 6 dB/s to `agc_target_dbfs` and has a limiter, 20 ms later;
+            "webrtc" has its own idea of the target, and needs what noise_suppression needs.
+        agc_target_dbfs: level of voices that the slow gain aims at, -40 to -3.
+        limiter_dbfs: turn down what would be above this, -3 to 0, instead of clipping, 20 ms later. None: no limiter;
+            the slow gain's is at -1.
+        peak_normalise_dbfs: bring the peak of every 10 ms to this, -60 to 0. For comparison only: pauses become as loud
+            as speech.
         queue_chunks: how many chunks may wait to be read, 1 to 65,536. None: 64, but a second at least.
 
     Raises:
@@ -65,7 +74,12 @@ class Microphone:
         as_ndarray: bool = False,
         channel: int | None = None,
         highpass_hz: float | None = None,
+        noise_suppression: NoiseSuppression = False,
         gain_db: float = 0.0,
+        agc: AgcMode = False,
+        agc_target_dbfs: float = -18.0,
+        limiter_dbfs: float | None = None,
+        peak_normalise_dbfs: float | None = None,
         queue_chunks: int | None = None,
     ) -> None:
         self.incoming = Incoming(
@@ -82,7 +96,12 @@ class Microphone:
                 as_ndarray=as_ndarray,
                 channel=channel,
                 highpass_hz=highpass_hz,
+                noise_suppression=noise_suppression,
                 gain_db=gain_db,
+                agc=agc,
+                agc_target_dbfs=agc_target_dbfs,
+                limiter_dbfs=limiter_dbfs,
+                peak_normalise_dbfs=peak_normalise_dbfs,
                 queue_chunks=queue_chunks,
             )
         )

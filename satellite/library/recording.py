@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import BinaryIO, Self
 
-from satellite.codec.wav import wav_header
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import SettingOutOfRange
 from satellite.library.async_microphone import AsyncMicrophone
 from satellite.library.microphone import Microphone
+from satellite.library.wav_file import WavFile
 
 _LONGEST_S = 24 * 3600.0
 
@@ -61,45 +60,6 @@ async def async_record_to_file(
             while file.wants and (chunk := await microphone.read()) is not None:
                 await asyncio.to_thread(file.write, bytes(chunk))
     return file.frames
-
-
-class WavFile:
-    """A 16-bit WAV file that is written piece by piece; its header is right once it is closed.
-
-    Args:
-        most_frames: what comes beyond is dropped.
-
-    Raises:
-        OSError: it cannot be written; so do all calls.
-    """
-
-    def __init__(self, path: str | Path, form: AudioFormat, most_frames: int) -> None:
-        self._form = form
-        self._most_frames = most_frames
-        self._file: BinaryIO = Path(path).open("wb")  # noqa: SIM115 - closed by __exit__
-        self._file.write(wav_header(form, 0))
-        self.frames = 0
-
-    @property
-    def wants(self) -> bool:
-        """There is room for more."""
-        return self.frames < self._most_frames
-
-    def write(self, pcm: bytes) -> None:
-        """Add whole frames."""
-        kept = pcm[: (self._most_frames - self.frames) * self._form.frame_bytes]
-        self._file.write(kept)
-        self.frames += len(kept) // self._form.frame_bytes
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._file:
-            size = self.frames * self._form.frame_bytes
-            self._file.write(bytes(size % 2))
-            self._file.seek(0)
-            self._file.write(wav_header(self._form, size))
 
 
 def _frames(duration_seconds: float, sample_rate: int) -> int:

@@ -9,19 +9,24 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 import numpy.typing as npt
 
+from satellite.config import ProcessingConfig
 from satellite.core.errors import (
     ArgumentError,
     ChannelsOutOfRange,
     ChunkSizeOutOfRange,
+    EngineMissing,
     RateOutOfRange,
     SampleTypeUnknown,
     SettingOutOfRange,
     ThresholdOutOfRange,
     VadUnknown,
 )
+from satellite.dsp import webrtc
 
 SampleType: TypeAlias = Literal["int16", "float32"]
 VadMode: TypeAlias = Literal[False, "silero", "energy"]
+NoiseSuppression: TypeAlias = Literal[False, "low", "medium", "high", "highest"]
+AgcMode: TypeAlias = Literal[False, "slow", "webrtc"]
 Samples: TypeAlias = bytes | npt.NDArray[Any]
 
 LOWEST_HZ, HIGHEST_HZ = 1_000, 384_000
@@ -31,7 +36,19 @@ _QUEUE_BYTES = 16 * 1024 * 1024
 THRESHOLDS = {"silero": 0.5, "energy": 0.01}
 
 
-class FileOptions(TypedDict, total=False):
+class ProcessingOptions(TypedDict, total=False):
+    """What may be done to the sound; the keyword arguments of Preprocessor."""
+
+    highpass_hz: float | None
+    noise_suppression: NoiseSuppression
+    gain_db: float
+    agc: AgcMode
+    agc_target_dbfs: float
+    limiter_dbfs: float | None
+    peak_normalise_dbfs: float | None
+
+
+class FileOptions(ProcessingOptions, total=False):
     """The keyword arguments of File."""
 
     sample_rate: int
@@ -44,8 +61,6 @@ class FileOptions(TypedDict, total=False):
     model_path: str | Path | None
     as_ndarray: bool
     channel: int | None
-    highpass_hz: float | None
-    gain_db: float
 
 
 class InputOptions(FileOptions, total=False):
@@ -81,7 +96,12 @@ class InputSettings:
     as_ndarray: bool = False
     channel: int | None = None
     highpass_hz: float | None = None
+    noise_suppression: NoiseSuppression = False
     gain_db: float = 0.0
+    agc: AgcMode = False
+    agc_target_dbfs: float = -18.0
+    limiter_dbfs: float | None = None
+    peak_normalise_dbfs: float | None = None
     queue_chunks: int | None = None
 
     def __post_init__(self) -> None:
@@ -96,11 +116,43 @@ class InputSettings:
         _number(SettingOutOfRange, "vad_holdoff_ms", self.vad_holdoff_ms, 0, 60_000)
         if self.channel is not None:
             _whole(ChannelsOutOfRange, "channel", self.channel, 0, MOST_CHANNELS - 1)
-        if self.highpass_hz is not None:
-            _number(SettingOutOfRange, "highpass_hz", self.highpass_hz, 10, self.sample_rate / 4)
-        _number(SettingOutOfRange, "gain_db", self.gain_db, -40, 40)
+        self._check_processing()
         if self.queue_chunks is not None:
             _whole(SettingOutOfRange, "queue_chunks", self.queue_chunks, 1, 65_536)
+
+    def _check_processing(self) -> None:
+        if self.highpass_hz is not None:
+            _number(SettingOutOfRange, "highpass_hz", self.highpass_hz, 1, self.sample_rate / 4)
+        _number(SettingOutOfRange, "gain_db", self.gain_db, -40, 40)
+        _choice("noise_suppression", self.noise_suppression, tuple(webrtc.LEVELS))
+        _choice("agc", self.agc, ("slow", "webrtc"))
+        _number(SettingOutOfRange, "agc_target_dbfs", self.agc_target_dbfs, -40, -3)
+        if self.limiter_dbfs is not None:
+            _number(SettingOutOfRange, "limiter_dbfs", self.limiter_dbfs, -3, 0)
+        if self.peak_normalise_dbfs is not None:
+            _number(SettingOutOfRange, "peak_normalise_dbfs", self.peak_normalise_dbfs, -60, 0)
+            if self.agc:
+                raise SettingOutOfRange("peak_normalise_dbfs undoes what agc does: one of the two")
+        for name, wanted in (("noise_suppression", self.noise_suppression), ("agc", self.agc == "webrtc")):
+            if wanted and self.sample_rate not in webrtc.DELAYS:
+                raise SettingOutOfRange(f"{name}={getattr(self, name)!r} needs sample_rate 16000, 32000 or 48000")
+            if wanted and (why := webrtc.missing()):
+                raise EngineMissing(f"{name}={getattr(self, name)!r}: {why}")
+
+    @property
+    def processing(self) -> ProcessingConfig:
+        """What is done to the sound, as the satellite's own configuration says it."""
+        as_shipped = ProcessingConfig()
+        return ProcessingConfig(
+            high_pass_hz=self.highpass_hz or 0.0,
+            noise_suppression=self.noise_suppression or "off",
+            agc=self.agc or "off",
+            target_dbfs=self.agc_target_dbfs,
+            limiter=self.limiter_dbfs is not None,
+            ceiling_dbfs=as_shipped.ceiling_dbfs if self.limiter_dbfs is None else self.limiter_dbfs,
+            peak_normalise=self.peak_normalise_dbfs is not None,
+            peak_dbfs=as_shipped.peak_dbfs if self.peak_normalise_dbfs is None else self.peak_normalise_dbfs,
+        )
 
     @property
     def threshold(self) -> float:
@@ -144,6 +196,11 @@ def check_sound(sample_rate: object, channels: object, dtype: object) -> None:
     _whole(ChannelsOutOfRange, "channels", channels, 1, MOST_CHANNELS)
     if dtype not in ("int16", "float32"):
         raise SampleTypeUnknown(f"dtype={dtype!r}: samples are 'int16' or 'float32'")
+
+
+def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value is not False and value not in choices:
+        raise SettingOutOfRange(f"{name}={value!r}: False or one of {', '.join(map(repr, choices))} is wanted")
 
 
 def _whole(error: type[ArgumentError], name: str, value: object, low: int, high: int) -> None:

@@ -49,6 +49,7 @@ def told(found: list[Heard]) -> list[tuple[object, ...]]:
         vad=st.sampled_from([False, "energy"]),
         highpass_hz=st.sampled_from([None, 80.0]),
         gain_db=st.sampled_from([0.0, 6.0]),
+        agc=st.sampled_from([False, "slow"]),
     ),
 )
 def test_cutting_does_not_matter(sizes: list[int], form: AudioFormat, settings: InputSettings) -> None:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from signals import noise, tone
+from signals import noise, tone, with_dc
 from speech import CLIPS, clip, model, recording, recordings
 
 from satellite.codec.wav import write_wav
 from satellite.core.audio import RATE_HZ, AudioFormat, Int16
-from satellite.core.errors import AudioFormatError, ChannelsOutOfRange, SamplesUnfit, VadUnknown
+from satellite.core.errors import AudioFormatError, ChannelsOutOfRange, SamplesUnfit, SettingOutOfRange, VadUnknown
+from satellite.dsp.level import rms_dbfs
 from satellite.library.chunks import Chunk
-from satellite.library.file import File, Segment
+from satellite.library.file import File, SaveReport, Segment
 from satellite.library.microphone import Microphone
 
 SOUND = (np.arange(16_000) % 7_919 + 1).astype(np.int16)
@@ -164,3 +165,72 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
         File(CLIPS / "stop.wav", channel=3).read()
     with pytest.raises(ChannelsOutOfRange):
         File(CLIPS / "stop.wav", channels=0)
+
+
+# --- saving -----------------------------------------------------------------------------------------------------------
+
+
+def read_wav_samples(path: Path) -> tuple[int, int, Int16]:
+    with wave.open(str(path)) as file:
+        assert file.getsampwidth() == 2
+        return file.getframerate(), file.getnchannels(), np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def test_a_recording_is_prepared_and_saved_whole(tmp_path: Path) -> None:
+    quiet = with_dc(np.concatenate([noise(1, -80), tone(300, 8, -40)]), 2_000)
+    write_wav(tmp_path / "said.wav", quiet.tobytes(), AudioFormat(RATE_HZ, 1, 2))
+    file = File(tmp_path / "said.wav", highpass_hz=20, agc="slow")
+    file.read()
+    report = file.save(tmp_path / "prepared.wav")
+    rate_hz, channels, sound = read_wav_samples(tmp_path / "prepared.wav")
+    assert (rate_hz, channels, len(sound)) == (RATE_HZ, 1, len(quiet))
+    assert report == SaveReport(len(quiet), 9.0, 0, 0)
+    assert rms_dbfs(sound[-RATE_HZ:]) == pytest.approx(-18, abs=0.5)
+    assert abs(sound.mean()) < 5
+    assert len(bytes(file.read() or b"")) == 3_200
+
+
+def test_what_is_saved_is_what_the_chunks_hold(tmp_path: Path) -> None:
+    file = File.buffer(SOUND, 22_050, sample_rate=48_000, channels=2, dtype="float32", agc="slow")
+    report = file.save(tmp_path / "prepared.wav")
+    rate_hz, channels, sound = read_wav_samples(tmp_path / "prepared.wav")
+    assert (rate_hz, channels) == (48_000, 2)
+    assert np.array_equal(sound / np.float32(32_768), np.frombuffer(b"".join(map(bytes, file)), "<f4"))
+    assert report.frames == len(sound) // 2
+
+
+def test_other_formats_are_saved_as_wav(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    soundfile = pytest.importorskip("soundfile")
+    for path in (tmp_path / "said.flac", tmp_path / "said.ogg"):
+        soundfile.write(path, SOUND, RATE_HZ)
+        report = File(path).save(tmp_path / "prepared.wav")
+        assert report.frames == len(read_wav_samples(tmp_path / "prepared.wav")[2])
+        # Vorbis comes in blocks.
+        assert len(SOUND) <= report.frames <= len(SOUND) + 1_024 * (path.suffix == ".ogg")
+
+
+def test_it_is_told_what_was_clipped_and_what_was_no_number(tmp_path: Path) -> None:
+    floats = np.array([0.5, np.nan, -np.inf, 2.0, -0.5, -3.0, 1.0] * 20)
+    assert File.buffer(floats, RATE_HZ).save(tmp_path / "out.wav") == SaveReport(140, 140 / RATE_HZ, 40, 40)
+    assert File.buffer(tone(300, 1, -6), RATE_HZ, gain_db=12).save(tmp_path / "out.wav").clipped_samples > 8_000
+    assert (
+        File.buffer(tone(300, 1, -6), RATE_HZ, gain_db=12, limiter_dbfs=0).save(tmp_path / "out.wav").clipped_samples
+        == 0
+    )
+
+
+def test_a_recording_is_not_saved_over_itself_and_an_unreadable_one_makes_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "said.wav"
+    write_wav(path, SOUND.tobytes(), AudioFormat(RATE_HZ, 1, 2))
+    with pytest.raises(SettingOutOfRange, match="the recording itself"):
+        File(path).save(path)
+    assert len(read_wav_samples(path)[2]) == len(SOUND)
+    with pytest.raises(FileNotFoundError):
+        File(tmp_path / "none.wav").save(tmp_path / "out.wav")
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_an_empty_recording_is_saved_as_an_empty_file(tmp_path: Path) -> None:
+    assert File.buffer(SOUND[:0], RATE_HZ).save(tmp_path / "out.wav").frames == 0
+    assert len(read_wav_samples(tmp_path / "out.wav")[2]) == 0

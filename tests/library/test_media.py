@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from fakes_device import wait_until
 from satcard.satcard import VirtualCards
+from signals import noise, tone
 
 from satellite.core.errors import ArgumentError, DeviceBusy
+from satellite.dsp.level import rms_dbfs
 from satellite.library.media import open_input, open_output
 
 SOUND = (np.arange(48_000) % 7_919 + 1).astype(np.int16)
@@ -48,6 +50,29 @@ def test_by_default_an_offset_and_rumble_are_taken_away(cards: VirtualCards) -> 
         return np.frombuffer(b"".join(bytes(frame or b"") for frame in frames), "<i2")
 
     assert np.abs(asyncio.run(main())).max() <= 1
+
+
+def heard(frames: int, **options: bool) -> np.ndarray:
+    async def main() -> bytes:
+        microphone = await open_input(input_device="satmic", sample_rate=16_000, **options)  # type: ignore[arg-type]
+        found = [await microphone.read() for _ in range(frames)]
+        await microphone.stop()
+        return b"".join(bytes(frame or b"") for frame in found)
+
+    return np.frombuffer(asyncio.run(main()), "<i2")
+
+
+def test_automatic_gain_is_there_for_the_asking(cards: VirtualCards) -> None:
+    cards.say(np.concatenate([noise(0.5, -80), tone(300, 3, -30)]))
+    sound = heard(320, auto_gain_control=True)
+    assert rms_dbfs(sound[40_000:48_000]) > -22
+
+
+def test_noise_suppression_is_there_for_the_asking(cards: VirtualCards) -> None:
+    pytest.importorskip("pywebrtc_audio")
+    cards.say(noise(3, -50))
+    sound = heard(200, noise_suppression=True)
+    assert rms_dbfs(sound[16_000:32_000]) < -57
 
 
 def test_too_many_frames_are_dropped_and_counted(cards: VirtualCards) -> None:

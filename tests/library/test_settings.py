@@ -29,7 +29,10 @@ ANYTHING = st.one_of(st.integers(), st.floats(), st.text(max_size=5), st.boolean
         ("vad_holdoff_ms", 0, 60_000, errors.SettingOutOfRange),
         ("vad_threshold", 0, 1, errors.ThresholdOutOfRange),
         ("gain_db", -40, 40, errors.SettingOutOfRange),
-        ("highpass_hz", 10, 4_000, errors.SettingOutOfRange),
+        ("highpass_hz", 1, 4_000, errors.SettingOutOfRange),
+        ("agc_target_dbfs", -40, -3, errors.SettingOutOfRange),
+        ("limiter_dbfs", -3, 0, errors.SettingOutOfRange),
+        ("peak_normalise_dbfs", -60, 0, errors.SettingOutOfRange),
     ],
 )
 def test_each_argument_of_a_microphone_has_its_range_and_its_error(
