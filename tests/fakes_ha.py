@@ -122,6 +122,12 @@ class FakeHomeAssistant(Notebook):
             raise ConnectionResetError("not connected")
         await async_write_event(Event(kind, data or {}, payload), self._writer)
 
+    async def wake(self, name: str) -> None:
+        """Our wake word engine heard it in the run that began with it: now we transcribe."""
+        assert self.run.from_wake
+        await self.send("detection", {"name": name, "timestamp": round(self.run.seconds * 1000)})
+        await self.send("transcribe", {"language": "en"})
+
     async def voice_stopped(self) -> None:
         """Our detector found the end of the speech."""
         await self.send("voice-stopped", {"timestamp": round(self.run.seconds * 1000)})
@@ -330,7 +336,7 @@ class FakeHomeAssistant(Notebook):
         assert event.data["start_stage"] in {"wake", "asr", "tts"}, event.data
         self._cancel_run("replaced")
         phrase, self._phrase = self._phrase, None
-        self.runs.append(Run(phrase, event.at_s))
+        self.runs.append(Run(phrase, event.at_s, from_wake=event.data["start_stage"] == "wake"))
         self.state = "listening"
         self._script = self._spawn(self._while_connected(self._pipeline, phrase, event.at_s))
 
@@ -342,7 +348,9 @@ class FakeHomeAssistant(Notebook):
             if now_s - before_s < self.habits.duplicate_s:
                 await self.error("duplicate_wake_up_detected", "Duplicate wake-up detected")
                 return
-        if self.habits.transcribes:
+        if self.run.from_wake:
+            await self.send("detect", {"names": None})
+        elif self.habits.transcribes:
             await self.send("transcribe", {"language": "en"})
         if self.on_stream is not None:
             await self.on_stream(self)

@@ -25,10 +25,14 @@ class Received:
 
 @dataclass
 class Run:
-    """One pipeline run and the sound it was fed. `ended`: why it takes no more sound."""
+    """One pipeline run and the sound it was fed.
+
+    `ended`: why it takes no more sound; `from_wake`: it begins with the wake word.
+    """
 
     phrase: str | None
     started_at_s: float
+    from_wake: bool = False
     pcm: bytearray = field(default_factory=bytearray)
     chunks_at_s: list[float] = field(default_factory=list)
     late_chunks: int = 0

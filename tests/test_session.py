@@ -47,6 +47,9 @@ from satellite.core.events import (
     PipelineFailed,
     PlaybackFinished,
     PlaybackStarted,
+    RemoteListening,
+    RemoteWake,
+    RoomAudio,
     ServerConnected,
     ServerLost,
     ServerPaused,
@@ -57,6 +60,8 @@ from satellite.core.events import (
     TimerChanged,
     Transcribing,
     TranscriptReceived,
+    VoiceBegan,
+    VoiceOver,
     VoiceStarted,
     VoiceStopped,
     WakeDetected,
@@ -88,6 +93,11 @@ EXAMPLES: tuple[Event, ...] = (
     ServerConnected(2, "peer"),
     ServerLost(1, "gone"),
     ServerPaused(),
+    VoiceBegan(0),
+    VoiceOver(0),
+    RoomAudio(0, b"\0\0"),
+    RemoteListening(),
+    RemoteWake("okay_nabu"),
     Transcribing(),
     VoiceStarted(),
     VoiceStopped(),
@@ -654,3 +664,92 @@ def test_what_the_server_says_of_the_run_before_does_not_end_the_new_one(late: E
     talk(Transcribing())
     assert talk.state.phase is Phase.LISTENING
     assert ListenFor(None, muted=False) in talk(late)
+
+
+# Somebody else hears the wake word
+
+
+def watching(mode: str = "always") -> Talk:
+    """Home Assistant listens for the wake word, if `mode` is "always"."""
+    talk = Talk(connected=False)
+    talk.state = replace(talk.state, sends_room=mode)
+    return talk
+
+
+def test_home_assistant_gets_the_room_and_its_own_run_becomes_the_turn_without_a_gap() -> None:
+    talk = watching()
+    assert told(talk(ServerConnected(1, "peer"))) == [RunPipeline(from_wake=True)]
+    (sent,) = told(talk(RemoteListening(), RoomAudio(1_000, b"\1\0" * 1_280)))
+    assert isinstance(sent, MicAudio)
+    assert len(sent.pcm) == 2_560
+    assert talk(RemoteWake("okay_nabu")) == [StartStream(1, None), ListenFor(Command(1, 2_280), muted=False)]
+    assert talk(RoomAudio(2_280, b"\1\0")) == []
+    assert talk(Transcribing()) == [PlayCue("awake")]
+    assert told(talk(SpeechAudio(1, 2_280, b"\1\0"), SpeechEnded(1, 9, EndReason.SILENCE)))[-1] == MicStop()
+    talk(TranscriptReceived("x"), SPEECH, AnswerEnded())
+    assert told(talk(PlaybackFinished(1))) == [Played(), RunPipeline(from_wake=True)]
+
+
+def test_with_voices_only_nothing_is_sent_before_somebody_speaks_and_nothing_after() -> None:
+    talk = watching("voice")
+    assert told(talk(ServerConnected(1, "peer"), RoomAudio(0, b"\1\0"))) == []
+    assert told(talk(VoiceBegan(5_000))) == [RunPipeline(from_wake=True)]
+    assert len(told(talk(RemoteListening(), RoomAudio(0, b"\1\0"), VoiceOver(9_000)))) == 2
+    assert told(talk(RoomAudio(9_000, b"\1\0"))) == []
+
+
+@pytest.mark.parametrize("mode", ["always", "voice"])
+def test_muted_by_anyone_no_sound_of_the_room_is_sent_and_unmuted_it_is_again(mode: str) -> None:
+    talk = watching(mode)
+    talk(VoiceBegan(0), ServerConnected(1, "peer"), RemoteListening())
+    assert told(talk(MuteChanged(True))) == [MicStop()]
+    assert talk(RoomAudio(0, b"\1\0")) == []
+    assert told(talk(MuteChanged(False))) == [RunPipeline(from_wake=True)]
+    assert told(talk(ServerPaused())) == []
+    assert talk(RoomAudio(0, b"\1\0")) == []
+    assert told(talk(ServerConnected(2, "peer"))) == [RunPipeline(from_wake=True)]
+
+
+def test_a_pipeline_without_wake_word_is_asked_again_with_growing_pauses_and_without_a_sound() -> None:
+    talk = watching()
+    talk(ServerConnected(1, "peer"))
+    for pause_s in (1, 2, 4, 8, 16, 30, 30):
+        assert talk(PipelineFailed("wake-provider-missing", "none")) == []
+        assert talk.after(pause_s - 0.01) == []
+        assert told(talk.after(0.02)) == [RunPipeline(from_wake=True)]
+
+
+def test_no_wake_word_heard_is_no_failure() -> None:
+    talk = watching()
+    talk(ServerConnected(1, "peer"), RemoteListening())
+    assert talk(PipelineFailed("wake-word-timeout", "nothing")) == [TellServer(RunPipeline(from_wake=True))]
+
+
+def test_a_server_that_does_not_say_that_it_listens_is_dropped() -> None:
+    talk = watching()
+    talk(ServerConnected(1, "peer"))
+    assert kinds(talk.after(3.1)) == [DropServer]
+
+
+def test_an_announcement_or_a_command_asked_for_ends_the_listening_and_it_comes_back() -> None:
+    talk = watching()
+    talk(ServerConnected(1, "peer"), RemoteListening())
+    talk(SPEECH)
+    assert talk(RoomAudio(0, b"\1\0")) == []
+    talk(AnswerEnded())
+    assert told(talk(PlaybackFinished(1))) == [Played(), RunPipeline(from_wake=True)]
+    assert told(talk(RemoteListening(), ListenRequested())) == [RunPipeline()]
+    assert talk(RemoteWake("late")) == []
+
+
+def test_a_wake_word_that_nobody_was_asked_for_is_ignored() -> None:
+    talk = Talk()
+    assert talk(RemoteWake("x"), RemoteListening()) == []
+    assert talk.state.phase is Phase.IDLE
+
+
+def test_a_command_after_a_remote_wake_is_not_sent_to_another_server() -> None:
+    talk = watching()
+    talk(ServerConnected(1, "peer"), RemoteListening(), RemoteWake("x"), Transcribing())
+    assert kinds(talk(ServerLost(1, "gone"))) == [ListenFor, PlayCue]
+    assert told(talk(ServerConnected(2, "peer"))) == [RunPipeline(from_wake=True)]

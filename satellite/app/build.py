@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from satellite import __version__, models
 from satellite.config import Config, WakeWordConfig
+from satellite.config.agreement import service_address
 from satellite.core.audio import AudioFormat
+from satellite.core.events import Event, RoomAudio
 from satellite.core.places import expanded
 from satellite.detect import derived
-from satellite.detect.engines import WakeEngine, open_engine
+from satellite.detect.engines import NoWords, WakeEngine, open_engine
 from satellite.detect.microwakeword import MicroModel, Recipe, read_recipe
 from satellite.detect.vad import Silero
 from satellite.detect.wakeword import WakeModel, WakeWords
@@ -24,11 +26,13 @@ from satellite.listen.listener import Listener
 from satellite.listen.own_voice import OwnVoice
 from satellite.network.discovery import Service
 from satellite.network.protocol import SatelliteInfo, WakeWord
+from satellite.network.wake_service import WakeService
 
 log = logging.getLogger(__name__)
 
 ONNX_SUFFIX = ".onnx"  # openWakeWord's models
 MICRO_SUFFIX = ".tflite"  # microWakeWord's
+HEARD_BY = {"service": "a service", "stream": "Home Assistant", "stream-voice": "Home Assistant"}
 
 
 def name(config: Config) -> str:
@@ -79,13 +83,13 @@ def model_name(word: WakeWordConfig) -> str:
 
 def info(config: Config) -> SatelliteInfo:
     """What peers are told about us."""
-    speaker = config.speaker
+    speaker, words = config.speaker, config.wake_word if config.listening.mode == "local" else ()
     return SatelliteInfo(
         name=name(config),
         version=__version__,
         area=config.satellite.area,
         wake_words=tuple(
-            WakeWord(model_name(word), phrase(word), engine=engine(word)) for word in config.wake_word if not word.stop
+            WakeWord(model_name(word), phrase(word), engine=engine(word)) for word in words if not word.stop
         ),
         speaker=None if speaker.device == "none" else AudioFormat(speaker.rate_hz, speaker.channels, 2),
     )
@@ -121,6 +125,30 @@ def echo(config: Config, played: Reference | None) -> EchoCanceller | None:
     return EchoCanceller(played, speex.SpeexCanceller())
 
 
+async def wake_service(config: Config, post: Callable[[Event], None], old: WakeService | None) -> WakeService | None:
+    """What hears the wake words instead of us, if the configuration names it; `old` is left."""
+    if old:
+        await old.close()
+    address = service_address(config.listening.wake_uri) if config.listening.mode == "service" else None
+    if address is None:
+        return None
+    service = WakeService(*address, config.listening.wake_names, post)
+    service.start()
+    return service
+
+
+def routed(service: WakeService | None, post: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Takes the listener's events to `post`, and the sound of the room past it to the service; in any thread."""
+
+    def route(event: Event) -> None:
+        if service and isinstance(event, RoomAudio):
+            service.feed(event)
+        else:
+            post(event)
+
+    return route
+
+
 def listener(config: Config, played: Reference | None = None) -> Listener:
     """What hears. Loads the models: a third of a second on a PC, seconds on a small board.
 
@@ -130,16 +158,21 @@ def listener(config: Config, played: Reference | None = None) -> Listener:
     Raises:
         ModelError: a model is missing or damaged.
     """
-    words = wake_words(config)
+    words = wake_words(config) if config.listening.mode == "local" else NoWords()
     vad = speech_detector(config) if config.listening.vad == "silero" else None
-    log.info("wake words are heard by %s; speech by %s", words.statistics().engine, "Silero" if vad else "its level")
+    heard_by = HEARD_BY.get(config.listening.mode) or words.statistics().engine
+    log.info("wake words are heard by %s; speech by %s", heard_by, "Silero" if vad else "its level")
+    if config.listening.mode != "local":
+        log.warning("listening.mode = %r: sound leaves this device before the wake word", config.listening.mode)
     return Listener(
         config.command,
         words,
         vad,
         listening=config.listening,
         gain_db=config.microphone.gain_db,
-        own_voice=OwnVoice(words.fresh, lambda count: played.before(time.monotonic(), count)) if played else None,
+        own_voice=OwnVoice(words.fresh, lambda count: played.before(time.monotonic(), count))
+        if played and words.models
+        else None,
     )
 
 

@@ -15,6 +15,7 @@ def manners(config: Config) -> dict[str, Any]:
         "server_ends": command.end_of_speech == "server",
         "max_s": command.max_s,
         "keep_s": command.keep_s,
+        "sends_room": {"stream": "always", "stream-voice": "voice"}.get(config.listening.mode, "never"),
         "follow_up": command.follow_up,
         "stop_words": frozenset(build.model_name(word) for word in config.wake_word if word.stop),
     }

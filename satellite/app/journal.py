@@ -20,6 +20,7 @@ MINUTE_S = 60.0
 
 LINES: dict[type, tuple[int, Callable[[Any], str]]] = {
     ev.WakeDetected: (logging.INFO, lambda e: f"heard {e.phrase!r} ({e.model}, score {e.score:.2f})"),
+    ev.RemoteWake: (logging.INFO, lambda e: f"Home Assistant heard {e.name!r}"),
     ev.SpeechEnded: (logging.INFO, lambda e: f"command over: {e.reason}"),
     ev.TranscriptReceived: (logging.INFO, lambda e: f"understood: {e.text[:TEXT]!r}"),
     ev.AnswerText: (logging.INFO, lambda e: f"answer: {e.text[:TEXT]!r}"),

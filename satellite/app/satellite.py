@@ -38,6 +38,7 @@ from satellite.listen.listener import Listener
 from satellite.network.discovery import Discovery
 from satellite.network.server import Server
 from satellite.network.trust import Trust
+from satellite.network.wake_service import WakeService
 from satellite.session import timers
 from satellite.state import State
 
@@ -82,10 +83,11 @@ class Satellite:
         self.discovery: Discovery | None = None
         self.capture: Capture | None = None
         self.listener: Listener | None = None
+        self.wake_service: WakeService | None = None
         self._perform: Mapping[type, Callable[[Any], None]] = MappingProxyType(
             {
                 fx.TellServer: lambda effect: self._tell(effect.message),
-                fx.StartStream: lambda effect: self._tell(msg.MicAudio(lead_in(effect.floor_dbfs))),
+                fx.StartStream: self._start_stream,
                 fx.SendCommandAgain: self._send_command_again,
                 fx.DropServer: lambda effect: self.server.drop(effect.reason),
                 fx.ListenFor: self._listen_for,
@@ -137,8 +139,7 @@ class Satellite:
             self.recordings.close(),
             asyncio.to_thread(self.playback.stop),
         ]
-        if self.discovery:
-            ends.append(self.discovery.close())
+        ends += [part.close() for part in (self.discovery, self.wake_service) if part]
         if self.capture:
             ends.append(asyncio.to_thread(self.capture.stop))
         for failure in await asyncio.gather(*ends, return_exceptions=True):
@@ -160,8 +161,14 @@ class Satellite:
             self._renew_playback()
         self.listener, self.echo, microphone = listener, echo, config.microphone
         playing = partial(getattr, self, "is_playing")
+        self.wake_service = await build.wake_service(config, self.inbox.post, self.wake_service)
         self.capture = Capture(
-            lambda: self.tap.around(open_source(microphone)), microphone, listener, self.inbox.post, playing, echo=echo
+            lambda: self.tap.around(open_source(microphone)),
+            microphone,
+            listener,
+            build.routed(self.wake_service, self.inbox.post),
+            playing,
+            echo=echo,
         )
         self._listen_for(self._wanted)
         self.capture.start()
@@ -313,6 +320,10 @@ class Satellite:
     def _tell(self, message: msg.Message) -> None:
         self.utterance.record(message)
         self.server.tell(message)
+
+    def _start_stream(self, effect: fx.StartStream) -> None:
+        if effect.floor_dbfs is not None:
+            self._tell(msg.MicAudio(lead_in(effect.floor_dbfs)))
 
     def _send_command_again(self, _effect: fx.SendCommandAgain) -> None:
         for message in self.utterance.again():

@@ -94,10 +94,8 @@ class Turns:
     def write(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         """Take note of one event or effect, at a time on the monotonic clock."""
         match what:
-            case ev.WakeDetected():
-                self._wake = what, now_s
-            case ev.ListenRequested():
-                self._wake = None
+            case ev.WakeDetected() | ev.RemoteWake() | ev.ListenRequested():
+                self._called(what, now_s)
             case fx.StartStream(turn=number):
                 self._begin(number)
             case ev.PipelineFailed(code=code):
@@ -113,6 +111,11 @@ class Turns:
                     self._mark("first_sound_written", written_s)
             case _:
                 self._mark(MOMENTS.get(type(what)), now_s)
+
+    def _called(self, how: ev.WakeDetected | ev.RemoteWake | ev.ListenRequested, now_s: float) -> None:
+        if isinstance(how, ev.RemoteWake):
+            how = ev.WakeDetected(how.name, how.name, 0.0, 0, 0.0)
+        self._wake = None if isinstance(how, ev.ListenRequested) else (how, now_s)
 
     def _told(self, message: msg.Message, now_s: float) -> None:
         if isinstance(message, msg.RunPipeline):

@@ -6,6 +6,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from satellite.config.schema import Config, ProcessingConfig
 from satellite.config.toml import shown
@@ -24,6 +25,7 @@ def disagreements(config: Config) -> Iterator[Disagreement]:
     yield from _processing(config.processing)
     yield from _wake_words(config)
     yield from _networks(config)
+    yield from _listening(config)
 
 
 def _numbers(config: Config) -> Iterator[Disagreement]:
@@ -78,6 +80,29 @@ def _networks(config: Config) -> Iterator[Disagreement]:
         except ValueError:
             text = f"server.allow: {shown(entry)} is not an address or network{_network_meant(entry)}"
             yield Disagreement(("server.allow",), text)
+
+
+def _listening(config: Config) -> Iterator[Disagreement]:
+    mode, uri = config.listening.mode, config.listening.wake_uri
+    keys = ("listening.wake_uri", "listening.mode")
+    if mode == "service" and not service_address(uri):
+        fault = f"{shown(uri)} is not an address of it" if uri else "it must say where"
+        yield Disagreement(
+            keys, f'listening.wake_uri: mode = "service" needs it, and {fault}, as "tcp://192.168.1.5:10400"'
+        )
+    if uri and mode != "service":
+        yield Disagreement(keys, f'listening.wake_uri = {shown(uri)}: counts only with listening.mode = "service"')
+
+
+def service_address(uri: str) -> tuple[str, int] | None:
+    """Host and port of tcp://HOST:PORT, or None when it is something else."""
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        return None
+    right = parts.scheme == "tcp" and parts.hostname and port and parts.path in ("", "/")
+    return (str(parts.hostname), int(port)) if right and port else None
 
 
 def _network_meant(entry: str) -> str:

@@ -125,7 +125,24 @@ class WakeWordConfig:
 
 @dataclass(frozen=True, slots=True)
 class ListeningConfig:
-    """[listening]: how easily it hears, and at what cost."""
+    """[listening]: who hears the wake word, how easily, and at what cost."""
+
+    mode: str = setting(
+        "local",
+        "Who hears the wake word: this device (local; until then nothing leaves it); a Wyoming wake word service, "
+        "which gets all sound (service); or Home Assistant, which gets all sound (stream), or what is near a voice "
+        "(stream-voice), and needs a wake word in its pipeline. [[wake_word]] counts in local only.",
+        choices=("local", "service", "stream-voice", "stream"),
+    )
+    wake_uri: str = setting("", "For service: where it is, as tcp://HOST:PORT.")
+    wake_names: tuple[str, ...] = setting((), "For service: its names of the wake words; empty: as it likes.")
+    voice_pre_roll_ms: float = setting(
+        250.0, "For stream-voice: so much from before a voice is sent.", low=0.0, high=2_000.0
+    )
+    voice_padding_ms: float = setting(
+        300.0, "For stream-voice: silence that ends a voice; it is sent with a second more.", low=100.0, high=5_000.0
+    )
+    voice_max_s: float = setting(30.0, "For stream-voice: longest voice that is sent as one.", low=2.0, high=60.0)
 
     sensitivity: str = setting(
         "normal",

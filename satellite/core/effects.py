@@ -64,10 +64,13 @@ class TellServer:
 
 @dataclass(frozen=True, slots=True)
 class StartStream:
-    """Send the synthetic lead-in (quiet noise at `floor_dbfs`) as the first sound of the stream."""
+    """The stream of a turn begins: send the synthetic lead-in (quiet noise at `floor_dbfs`) as its first sound.
+
+    None: no lead-in, because the server hears us already.
+    """
 
     turn: int
-    floor_dbfs: float
+    floor_dbfs: float | None
 
 
 @dataclass(frozen=True, slots=True)

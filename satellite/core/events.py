@@ -63,6 +63,33 @@ class Overheard:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceBegan:
+    """Somebody speaks, from sample `at` on; only where voices are sent to Home Assistant to find the wake word."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceOver:
+    """Nobody has been speaking for a while, up to sample `at`; no sound of the room comes until VoiceBegan."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoomAudio:
+    """Sound for who listens for the wake word instead of us. `pcm`: WIRE_FORMAT; `start`: index of its first sample."""
+
+    start: int
+    pcm: bytes
+
+    @property
+    def end(self) -> int:
+        """Index one past its last sample."""
+        return self.start + len(self.pcm) // 2
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """The command's speech began at sample `at`."""
 
@@ -184,6 +211,19 @@ class ServerPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteListening:
+    """The server looks for a wake word in what we send."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWake:
+    """Who listens instead of us heard a wake word. `at_ms`: the time of its sound, as we told it; None: unknown."""
+
+    name: str
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Transcribing:
     """The server accepted the run and is listening."""
 
@@ -278,6 +318,9 @@ class Tick:
 Event: TypeAlias = (
     WakeDetected
     | Overheard
+    | VoiceBegan
+    | VoiceOver
+    | RoomAudio
     | SpeechStarted
     | SpeechAudio
     | SpeechEnded
@@ -292,6 +335,8 @@ Event: TypeAlias = (
     | ServerConnected
     | ServerLost
     | ServerPaused
+    | RemoteListening
+    | RemoteWake
     | Transcribing
     | VoiceStarted
     | VoiceStopped
@@ -310,6 +355,8 @@ Event: TypeAlias = (
 
 FROM_SERVER = (
     ServerPaused
+    | RemoteListening
+    | RemoteWake
     | Transcribing
     | VoiceStarted
     | VoiceStopped

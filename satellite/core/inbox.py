@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from satellite.core.audio import RATE_HZ
-from satellite.core.events import AnswerAudio, EndReason, Event, SpeechAudio, SpeechEnded
+from satellite.core.events import AnswerAudio, EndReason, Event, RoomAudio, SpeechAudio, SpeechEnded
 
 SPEECH_BYTES = 5 * RATE_HZ * 2
 ANSWER_BYTES = 32 * 1024 * 1024
@@ -23,13 +23,15 @@ class InboxStatistics:
     speech_bytes_dropped: int
     answer_bytes_dropped: int
     events_dropped: int
+    room_bytes_dropped: int = 0
 
 
 class Inbox:
     """Events from any thread, taken by one.
 
     When the taker stalls: of the command's sound at most 5 s wait, then the oldest is dropped and the command ends as
-    STALLED; of the server's sound at most 32 MiB wait, then the newest is dropped; of all else 256.
+    STALLED; of the room's sound 5 s, then the newest is dropped; of the server's sound at most 32 MiB, then the newest
+    is dropped; of all else 256.
 
     Args:
         wake: called after a post into an empty inbox, in the posting thread; must not block.
@@ -39,7 +41,8 @@ class Inbox:
         self._wake = wake
         self._lock = threading.Lock()
         self._events: deque[Event] = deque()
-        self._speech_bytes = self._answer_bytes = self._others = 0
+        self._speech_bytes = self._room_bytes = self._answer_bytes = self._others = 0
+        self._room_dropped = 0
         self._speech_dropped = self._answer_dropped = self._others_dropped = 0
         self._stalled_turn = 0
 
@@ -56,17 +59,25 @@ class Inbox:
         with self._lock:
             events = list(self._events)
             self._events.clear()
-            self._speech_bytes = self._answer_bytes = self._others = 0
+            self._speech_bytes = self._room_bytes = self._answer_bytes = self._others = 0
         return events
 
     def statistics(self) -> InboxStatistics:
         """Counters since the start."""
         with self._lock:
-            return InboxStatistics(len(self._events), self._speech_dropped, self._answer_dropped, self._others_dropped)
+            return InboxStatistics(
+                len(self._events),
+                self._speech_dropped,
+                self._answer_dropped,
+                self._others_dropped,
+                self._room_dropped,
+            )
 
     def _add(self, event: Event) -> None:
         if isinstance(event, SpeechAudio):
             self._add_speech(event)
+        elif isinstance(event, RoomAudio):
+            self._add_room(event)
         elif isinstance(event, AnswerAudio):
             self._add_answer(event)
         elif self._others < OTHERS:
@@ -89,6 +100,13 @@ class Inbox:
         if oldest.turn != self._stalled_turn:
             self._stalled_turn = oldest.turn
             self._events.insert(place, SpeechEnded(oldest.turn, oldest.start, EndReason.STALLED))
+
+    def _add_room(self, event: RoomAudio) -> None:
+        if self._room_bytes + len(event.pcm) > SPEECH_BYTES:
+            self._room_dropped += len(event.pcm)
+            return
+        self._room_bytes += len(event.pcm)
+        self._events.append(event)
 
     def _add_answer(self, event: AnswerAudio) -> None:
         if self._answer_bytes + len(event.pcm) > ANSWER_BYTES:

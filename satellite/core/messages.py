@@ -15,7 +15,9 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class RunPipeline:
-    """Please transcribe what follows and answer with speech."""
+    """Please transcribe what follows and answer with speech; `from_wake`: once you hear a wake word in it."""
+
+    from_wake: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,6 +26,24 @@ class WakeEngine(Protocol):
     def fresh(self) -> WakeEngine: ...
 
 
+class NoWords:
+    """Hears nothing: somebody else listens for the wake word."""
+
+    models: tuple[WakeModel, ...] = ()
+
+    def process(self, _samples: Int16) -> list[Scores]:
+        """No scores."""
+        return []
+
+    def fresh(self) -> NoWords:
+        """Another."""
+        return NoWords()
+
+    def statistics(self) -> WakeWordStatistics:
+        """Nothing is computed."""
+        return WakeWordStatistics(0, warm=True, engine="none")
+
+
 class Together:
     """Several engines that hear the same sound. A word whose engine is not warm yet scores 0."""
 

@@ -20,6 +20,8 @@ TAIL = samples_in(450)
 TAIL_AFTER_HOP = samples_in(300)
 # What the processing is shown of the sound before the command: the wake word, and the room around it.
 BEFORE = samples_in(1_500)
+# Where somebody else heard the wake word its end is not known: it was over, or nearly.
+TAIL_UNKNOWN = samples_in(650)
 
 
 class CommandStream:
@@ -55,6 +57,8 @@ class CommandStream:
         self._ring = ring
         self._speech = speech
         self._endpointer = VoiceEndpointer(config, command.turn, begin)
+        if wake is None and command.wake_at is not None:
+            self._endpointer.expect_tail(begin + TAIL_UNKNOWN)
         self._processing = processing
         self._begun = False
         self._voice_before = wake is not None

@@ -16,6 +16,7 @@ from satellite.core.events import AudioLost, Event, WakeDetected
 from satellite.detect.engines import WakeEngine
 from satellite.detect.vad import WINDOW_SAMPLES, Silero
 from satellite.detect.wakeword import HOP_SAMPLES, Scores
+from satellite.dsp.gain import Gain
 from satellite.dsp.processing import Processing
 from satellite.listen.command import CommandStream
 from satellite.listen.digital_silence import DigitalSilence
@@ -23,6 +24,7 @@ from satellite.listen.gate import Gate
 from satellite.listen.overhear import Overhearing
 from satellite.listen.own_voice import OwnVoice
 from satellite.listen.preroll import RingBuffer
+from satellite.listen.room import RoomStream
 from satellite.listen.sensitivity import LEVELS, moved
 from satellite.listen.speech import SpeechTrack
 from satellite.listen.trigger import Trigger, Wake, doubt_after
@@ -119,6 +121,7 @@ class Listener:
         self._trigger = Trigger(wake_words.models)
         self._overhearing = Overhearing(self._ring)
         self._speech = SpeechTrack(vad, self._ring, self._gate)
+        self._room = RoomStream(listening, self._ring, self._speech, Gain(gain_db), start)
         self._speech_by = "energy" if vad is None else "Silero"
         self._stream: CommandStream | None = None
         self._recent: deque[Wake] = deque(maxlen=_WAKES_REMEMBERED)
@@ -257,6 +260,9 @@ class Listener:
             for scores in self._watch.advance():
                 events += self._decide(scores)
             events += self._overhearing.ready()
+            events += self._room.advance(
+                self._command_config.vad_threshold, muted=self._settings.muted, busy=self._stream is not None
+            )
         return events
 
     def _follow_level(self, count: int, playing: bool) -> None:

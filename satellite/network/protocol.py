@@ -7,7 +7,7 @@ cannot be sound.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -27,6 +27,8 @@ ANSWER_FORMAT = AudioFormat(22_050, 1, 2)
 RATES_HZ = range(1_000, 384_001)
 CHANNELS = range(1, 33)
 WIDTHS_BYTES = range(1, 5)
+# A year of sound.
+_LAST_MS = 366 * 86_400_000
 
 
 # --- what a peer asks of the connection, beside the events that go to the conversation --------------------------------
@@ -124,6 +126,8 @@ _DECODERS: dict[str, Callable[[Frame], Received]] = {
     "pong": lambda _: Pong(),
     "run-satellite": lambda _: RunSatellite(),
     "pause-satellite": lambda _: PauseSatellite(),
+    "detect": lambda _: ev.RemoteListening(),
+    "detection": lambda frame: ev.RemoteWake(_text(frame.data, "name"), _milliseconds(frame.data)),
     "transcribe": lambda _: ev.Transcribing(),
     "voice-started": lambda _: ev.VoiceStarted(),
     "voice-stopped": lambda _: ev.VoiceStopped(),
@@ -144,6 +148,13 @@ def _text(data: Mapping[str, Any], key: str) -> str:
     value = data.get(key)
     # JSON can spell half a surrogate pair, which no log and no file can hold.
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _milliseconds(data: Mapping[str, Any]) -> int | None:
+    value = data.get("timestamp")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LAST_MS:
+        return None
+    return round(value)
 
 
 def _number(data: Mapping[str, Any], key: str, default: int, allowed: range) -> int:
@@ -256,12 +267,29 @@ def encode(message: msg.Message) -> bytes:
             return _microphone_head(len(pcm)) + pcm
         case msg.Detection(name):
             return _encode(wake.Detection(name).event())
-        case msg.RunPipeline():
-            return _RUN_PIPELINE
+        case msg.RunPipeline(from_wake):
+            return _RUN_FROM_WAKE if from_wake else _RUN_PIPELINE
         case msg.MicStop():
             return _MIC_STOP
         case msg.Played():
             return _PLAYED
+
+
+def encode_detect(names: Sequence[str]) -> bytes:
+    """To a wake word service: look for these words, or whatever you like, in the sound that begins now."""
+    start = audio.AudioStart(WIRE_FORMAT.rate_hz, WIRE_FORMAT.width_bytes, WIRE_FORMAT.channels, timestamp=0)
+    return _encode(wake.Detect(list(names) or None).event()) + _encode(start.event())
+
+
+def encode_detect_again(names: Sequence[str]) -> bytes:
+    """To a wake word service that heard its word: it may wait for another stream before it listens again."""
+    return _MIC_STOP + encode_detect(names)
+
+
+def encode_room_audio(pcm: bytes, at_ms: int) -> bytes:
+    """To a wake word service: WIRE_FORMAT, and when it was heard."""
+    chunk = audio.AudioChunk(WIRE_FORMAT.rate_hz, WIRE_FORMAT.width_bytes, WIRE_FORMAT.channels, pcm, timestamp=at_ms)
+    return _encode(chunk.event())
 
 
 @lru_cache(maxsize=64)
@@ -277,5 +305,6 @@ def _encode(event: WyomingEvent) -> bytes:
 
 
 _RUN_PIPELINE = _encode(pipeline.RunPipeline(pipeline.PipelineStage.ASR, pipeline.PipelineStage.TTS).event())
+_RUN_FROM_WAKE = _encode(pipeline.RunPipeline(pipeline.PipelineStage.WAKE, pipeline.PipelineStage.TTS).event())
 _MIC_STOP = _encode(audio.AudioStop().event())
 _PLAYED = _encode(snd.Played().event())

@@ -29,8 +29,8 @@ from satellite.core import messages as msg
 from satellite.core.errors import IllegalEvent
 from satellite.session.deadlines import expire
 from satellite.session.moves import (
-    ACCEPT_S,
     Step,
+    begun,
     cut_playback,
     end_open_sound,
     end_stream,
@@ -41,14 +41,21 @@ from satellite.session.moves import (
     to_idle,
     update_sound,
 )
+from satellite.session.remote import (
+    attend,
+    remote_listening,
+    remote_wake,
+    room_audio,
+    voice_began,
+    voice_over,
+    watch_failed,
+)
 from satellite.session.state import Phase, Sound, State
 
 # With end_of_speech = "server": how much later than our own end of speech we stop all the same.
 BACKSTOP_S = 1.0
 # From the transcript to the first sound, and from one sound of an answer to the next (language models pause).
 ANSWER_S = 60.0
-# The listener ends a command after `max_s` of audio; when it is dead, the clock does, so much later.
-STREAM_GRACE_S = 2.0
 # Home Assistant's code for sound in which its recogniser found no words.
 NOT_UNDERSTOOD = "stt-no-text-recognized"
 # As Western and full-width scripts, Arabic, Greek and Armenian write them.
@@ -73,7 +80,8 @@ def step(state: State, event: ev.Event, now_s: float) -> tuple[State, list[fx.Ef
     _refuse_impossible(state, event)
     state, effects = expire(state, now_s)
     state, more = TABLE[type(event)][state.phase](state, event, now_s)
-    return state, effects + more, state.deadline_s
+    state, last = attend(state, now_s)
+    return state, effects + more + last, state.deadline_s
 
 
 def _refuse_impossible(state: State, event: ev.Event) -> None:
@@ -121,18 +129,7 @@ def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, d
     if state.deaf:
         return state, []
     state, cut = cut_playback(state, now_s)
-    state = replace(
-        state,
-        phase=Phase.REQUESTED,
-        turn=state.turn + 1,
-        answered=False,
-        asks=False,
-        accepted=False,
-        resent=False,
-        accept_by=None if away else now_s + ACCEPT_S,
-        stop_by=now_s + state.max_s + STREAM_GRACE_S,
-        wait_by=None,
-    )
+    state = begun(state, now_s)
     ask: list[fx.Effect] = [fx.TellServer(msg.RunPipeline()), fx.StartStream(state.turn, floor_dbfs)]
     say: list[fx.Effect] = [fx.PlayCue("waiting")] if away else []
     return state, [*cut, *detection, *ask, listen_for(state, fx.Command(state.turn, wake_at)), *say]
@@ -265,11 +262,6 @@ def failed(state: State, event: ev.PipelineFailed, _now_s: float) -> Step:
     return give_up(state, "not_understood" if event.code == NOT_UNDERSTOOD else "error")
 
 
-def failed_late(state: State, _event: ev.PipelineFailed, _now_s: float) -> Step:
-    """An error without a turn of ours: nobody waits for it."""
-    return replace(state, stale_until=None), []
-
-
 def connected(state: State, event: ev.ServerConnected, now_s: float) -> Step:
     """A new server; nothing is left of an old one but a command that none has accepted: the new one gets it whole."""
     effects: list[fx.Effect] = []
@@ -331,6 +323,9 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.WakeDetected:        (wake,          ignore,        ignore,        wake,          wake),
     ev.ListenRequested:     (listen,        ignore,        ignore,        listen,        listen),
     ev.Overheard:           (ignore,        ignore,        ignore,        ignore,        ignore),
+    ev.VoiceBegan:          (voice_began,   voice_began,   voice_began,   voice_began,   voice_began),
+    ev.VoiceOver:           (voice_over,    voice_over,    voice_over,    voice_over,    voice_over),
+    ev.RoomAudio:           (room_audio,    ignore,        ignore,        ignore,        ignore),
     ev.SpeechStarted:       (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.SpeechAudio:         (ignore,        speech_audio,  speech_audio,  ignore,        ignore),
     ev.SpeechEnded:         (ignore,        speech_ended,  speech_ended,  ignore,        ignore),
@@ -343,6 +338,8 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.ServerConnected:     (connected,     connected,     connected,     connected,     connected),
     ev.ServerLost:          (lost,          lost,          lost,          lost,          lost),
     ev.ServerPaused:        (paused,        paused,        paused,        paused,        paused),
+    ev.RemoteListening:     (remote_listening, ignore,     ignore,        ignore,        ignore),
+    ev.RemoteWake:          (remote_wake,   ignore,        ignore,        ignore,        ignore),
     ev.Transcribing:        (orphaned,      accepted,      accepted,      accepted,      orphaned),
     ev.VoiceStarted:        (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.VoiceStopped:        (ignore,        voice_stopped, voice_stopped, ignore,        ignore),
@@ -353,7 +350,7 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.AnswerEnded:         (sound_ends,    sound_ends,    sound_ends,    sound_ends,    sound_ends),
     ev.PlaybackStarted:     (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.PlaybackFinished:    (finished,      finished,      finished,      finished,      finished),
-    ev.PipelineFailed:      (failed_late,   failed,        failed,        failed,        failed),
+    ev.PipelineFailed:      (watch_failed,  failed,        failed,        failed,        failed),
     ev.TimerChanged:        (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.MuteChanged:         (mute_changed,  mute_changed,  mute_changed,  mute_changed,  mute_changed),
     ev.AlarmDismissed:      (ignore,        ignore,        ignore,        ignore,        ignore),

@@ -47,10 +47,21 @@ def _stale_over(state: State, _now_s: float) -> Step:
     return replace(state, stale_until=None), []
 
 
+def _not_watched(state: State, _now_s: float) -> Step:
+    watch = replace(state.watch, accept_by=None)
+    return replace(state, watch=watch), [fx.DropServer(f"no answer to run-pipeline within {ACCEPT_S:.0f} s")]
+
+
+def _watch_again(state: State, _now_s: float) -> Step:
+    return replace(state, watch=replace(state.watch, retry_at=None)), []
+
+
 EXPIRIES: tuple[tuple[Callable[[State], float | None], Callable[[State, float], Step]], ...] = (
     (lambda state: state.accept_by, _not_accepted),
     (lambda state: state.stop_by, _stream_too_long),
     (lambda state: state.wait_by, _wait_over),
     (lambda state: state.sound_by, _sound_stalled),
     (lambda state: state.stale_until, _stale_over),
+    (lambda state: state.watch.accept_by, _not_watched),
+    (lambda state: state.watch.retry_at, _watch_again),
 )

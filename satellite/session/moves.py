@@ -11,6 +11,8 @@ from satellite.session.state import Phase, Sound, State
 
 # Home Assistant accepts or refuses a run within 50 ms; a peer that says nothing for so long does not read any more.
 ACCEPT_S = 3.0
+# The listener ends a command after `max_s` of audio; when it is dead, the clock does, so much later.
+STREAM_GRACE_S = 2.0
 # Speech-to-text of a long command on a small board takes 20 s.
 TRANSCRIPT_S = 30.0
 # How long after a barge-in the old answer may still arrive.
@@ -22,6 +24,22 @@ Step: TypeAlias = tuple[State, list[fx.Effect]]
 def listen_for(state: State, command: fx.Command | None = None) -> fx.ListenFor:
     """Wait for a wake word, or stream `command`; deaf when the owner or the server muted the microphone."""
     return fx.ListenFor(command, muted=state.deaf)
+
+
+def begun(state: State, now_s: float) -> State:
+    """A new turn: the server has been asked for a run."""
+    return replace(
+        state,
+        phase=Phase.REQUESTED,
+        turn=state.turn + 1,
+        answered=False,
+        asks=False,
+        accepted=False,
+        resent=False,
+        accept_by=None if state.connection is None else now_s + ACCEPT_S,
+        stop_by=now_s + state.max_s + STREAM_GRACE_S,
+        wait_by=None,
+    )
 
 
 def to_idle(state: State) -> Step:

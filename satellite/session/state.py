@@ -34,6 +34,27 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What is known of a server that listens for the wake word instead of us.
+
+    Attributes:
+        connection: which server is being sent it; None: none is.
+        voice: somebody speaks.
+        heard_to: index one past the last sample that it was sent.
+        accept_by: when it must have said that it listens.
+        retry_at: after a failure, when to ask again.
+        pause_s: how long to wait after the next failure.
+    """
+
+    connection: int | None = None
+    voice: bool = False
+    heard_to: int | None = None
+    accept_by: float | None = None
+    retry_at: float | None = None
+    pause_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """All that the conversation remembers. Times are on the clock of `now_s`.
 
@@ -45,6 +66,7 @@ class State:
         answered: what sounds now answers a command of ours.
         asks: the answer wants another command.
         accepted: a server runs a pipeline for this turn.
+        sends_room: when a server that listens for the wake word gets the sound of the room: "never", "voice", "always".
         resent: this turn's command was sent to a second server; to a third it is not.
     """
 
@@ -57,6 +79,8 @@ class State:
     answered: bool = False
     asks: bool = False
     muted: bool = False
+    sends_room: str = "never"
+    watch: Watch = Watch()
     phase: Phase = Phase.IDLE
     turn: int = 0
     accepted: bool = False
@@ -100,5 +124,6 @@ class State:
     @property
     def deadline_s(self) -> float | None:
         """When a Tick is wanted."""
-        times = (self.accept_by, self.stop_by, self.wait_by, self.sound_by, self.stale_until)
+        own = (self.accept_by, self.stop_by, self.wait_by, self.sound_by, self.stale_until)
+        times = (*own, self.watch.accept_by, self.watch.retry_at)
         return min((time for time in times if time is not None), default=None)

@@ -90,7 +90,7 @@ def step(timers: Timers, event: ev.Event, now_s: float) -> Step:
             timers = replace(timers, connected=True)
         case ev.ServerLost():
             timers = replace(timers, connected=False)
-        case ev.WakeDetected() | ev.AlarmDismissed():
+        case ev.WakeDetected() | ev.RemoteWake() | ev.AlarmDismissed():
             timers = replace(timers, alarms=(), ring_at_s=None)
     timers = _expire(timers, now_s)
     return (timers, [fx.StopCue(_ALARM)]) if rang and not timers.alarms else _ring(timers, now_s)

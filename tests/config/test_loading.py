@@ -216,6 +216,21 @@ def test_wake_words_of_options_overrule_those_of_the_variable(home: dict[str, st
             "FILE:3: microphone.channel = 2: must be less than microphone.channels (2); they are counted from 0",
         ),
         (
+            '[listening]\nmode = "service"',
+            'FILE:2: listening.wake_uri: mode = "service" needs it, and it must say where, as "tcp://192.168.1.5:10400"',
+        ),
+        (
+            '[listening]\nmode = "service"\nwake_uri = "udp://x:1"',
+            (
+                'FILE:3: listening.wake_uri: mode = "service" needs it, and "udp://x:1" is not an address of it, as '
+                '"tcp://192.168.1.5:10400"'
+            ),
+        ),
+        (
+            '[listening]\nwake_uri = "tcp://x:1"',
+            'FILE:2: listening.wake_uri = "tcp://x:1": counts only with listening.mode = "service"',
+        ),
+        (
             "[command]\nmin_speech_ms = 2000\nmax_s = 2",
             "FILE:2: command.min_speech_ms = 2000: must be less than command.max_s (2 s)",
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from satellite.core import inbox
-from satellite.core.events import AnswerAudio, EndReason, Event, SpeechAudio, SpeechEnded, Tick
+from satellite.core.events import AnswerAudio, EndReason, Event, RoomAudio, SpeechAudio, SpeechEnded, Tick
 
 
 def filled(*events: Event) -> inbox.Inbox:
@@ -67,3 +67,12 @@ def test_nothing_is_lost_between_threads() -> None:
     for thread in threads:
         thread.join()
     assert count == 2_000
+
+
+def test_of_the_rooms_sound_5_s_wait_and_the_newest_is_dropped_and_counted() -> None:
+    pieces = [RoomAudio(at, bytes(2_560)) for at in range(0, 100 * 1_280, 1_280)]
+    box = filled(*pieces)
+    assert box.statistics().room_bytes_dropped == 100 * 2_560 - 62 * 2_560
+    assert box.take() == pieces[:62]
+    box.post(pieces[0])
+    assert box.take() == pieces[:1]

@@ -58,7 +58,7 @@ class Box:
         self._within = within
         self.cards = cards
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.log: list[str] = []
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -222,7 +222,8 @@ def tone(seconds: float, rate_hz: int = 22_050, hz: float = 440.0) -> bytes:
     return (8_000 * np.sin(2 * np.pi * hz * time_s)).astype("<i2").tobytes()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody uses."""
     # Not from `random`, whose seed the tests of another run on this machine may share.
     for _ in PORTS:
         port = secrets.choice(PORTS)

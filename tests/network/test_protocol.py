@@ -63,7 +63,10 @@ def as_reference(encoded: bytes) -> Event:
         ("timer-cancelled", {"id": "7"}, ev.TimerChanged("cancelled", "7")),
         ("timer-finished", {}, ev.TimerChanged("finished", "")),
         ("audio-chunk", {"rate": 22050}, protocol.Ignored("audio-chunk")),
-        ("detect", {"names": None}, protocol.Ignored("detect")),
+        ("detect", {"names": None}, ev.RemoteListening()),
+        ("detection", {"name": "okay_nabu", "timestamp": 120}, ev.RemoteWake("okay_nabu", 120)),
+        ("detection", {"name": None, "timestamp": None}, ev.RemoteWake("", None)),
+        ("detection", {"timestamp": -1}, ev.RemoteWake("", None)),
         ("brand-new\nthing", {}, protocol.Ignored("brand-new?thing")),
     ],
 )
