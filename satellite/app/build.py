@@ -18,7 +18,7 @@ from satellite.detect import derived
 from satellite.detect.engines import NoWords, WakeEngine, open_engine
 from satellite.detect.microwakeword import MicroModel, Recipe, read_recipe
 from satellite.detect.vad import Silero
-from satellite.detect.wakeword import WakeModel, WakeWords
+from satellite.detect.wakeword import Confirmation, WakeModel, WakeWords
 from satellite.dsp import speex
 from satellite.dsp.echo import EchoCanceller
 from satellite.dsp.reference import Reference
@@ -203,7 +203,10 @@ def speech_detector(config: Config) -> Silero:
 
 def _wake_model(word: WakeWordConfig, folder: Path) -> WakeModel:
     path = expanded(word.model) if is_own(word.model) else models.find(word.model, folder)
-    model = WakeModel(model_name(word), path, phrase(word), threshold(word), word.refractory_s)
+    confirmation = Confirmation(
+        word.agreeing_hops, max(word.agreeing_hops, word.of_hops), word.second_look, word.syllables
+    )
+    name, said, at = model_name(word), phrase(word), threshold(word)
     if path.suffix != MICRO_SUFFIX:
-        return model
-    return MicroModel(model.name, path, model.phrase, model.threshold, model.refractory_s, advice(word).window)
+        return WakeModel(name, path, said, at, word.refractory_s, confirmation=confirmation)
+    return MicroModel(name, path, said, at, word.refractory_s, advice(word).window, confirmation=confirmation)

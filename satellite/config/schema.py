@@ -117,6 +117,27 @@ class WakeWordConfig:
         low=2.0,
         high=60.0,
     )
+    agreeing_hops: int = setting(
+        1,
+        "Of the last `of_hops` hops of 80 ms so many must score the threshold; 2 of 3 wakes 80 ms later.",
+        low=1,
+        high=8,
+    )
+    of_hops: int = setting(1, "See agreeing_hops; when it is less than that, that is taken.", low=1, high=8)
+    second_look: float = setting(
+        0.0,
+        "Wake only if the speech model gives this probability somewhere in the second before; 0: it is not asked. 0.5 "
+        "refuses sounds that are no speech, and some words in noise.",
+        low=0.0,
+        high=0.95,
+    )
+    syllables: int = setting(
+        0,
+        'Wake only if so many syllables are heard in the 1.2 s before; 0: they are not counted. 3 keeps "jarvis" alone '
+        'from waking hey_jarvis where there is no noise, and refuses one "hey jarvis" in twenty-five.',
+        low=0,
+        high=6,
+    )
     stop: bool = setting(
         False,
         "A word that only stops: an answer, an announcement, the alarm of a timer. Nothing is listened to after it.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,25 @@ _CONTEXT_SAMPLES = 480
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a wake needs besides a score at the threshold.
+
+    Attributes:
+        agreeing, of: of the last `of` hops, the newest among them, so many must be at the threshold.
+        speech: the speech probability that must be reached in the second before; 0: it is not asked.
+        syllables: that must be heard in the 1.2 s before; 0: they are not counted.
+    """
+
+    agreeing: int = 1
+    of: int = 1
+    speech: float = 0.0
+    syllables: int = 0
+
+
+_ALONE = Confirmation()
+
+
+@dataclass(frozen=True, slots=True)
 class WakeModel:
     """A wake word.
 
@@ -34,6 +53,7 @@ class WakeModel:
         phrase: what a person says.
         threshold: score from which it counts as heard.
         refractory_s: deaf to this word so long after hearing it.
+        confirmation: what a wake needs besides.
     """
 
     name: str
@@ -41,6 +61,7 @@ class WakeModel:
     phrase: str
     threshold: float = 0.5
     refractory_s: float = 2.0
+    confirmation: Confirmation = field(default=_ALONE, kw_only=True)
 
 
 class Scores(NamedTuple):

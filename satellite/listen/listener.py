@@ -24,6 +24,7 @@ from satellite.listen.gate import Gate
 from satellite.listen.overhear import Overhearing
 from satellite.listen.own_voice import OwnVoice
 from satellite.listen.preroll import RingBuffer
+from satellite.listen.second_look import SecondLook
 from satellite.listen.room import RoomStream
 from satellite.listen.sensitivity import LEVELS, moved
 from satellite.listen.speech import SpeechTrack
@@ -118,9 +119,9 @@ class Listener:
         self._silence = DigitalSilence()
         self._gate = Gate()
         self._watch = WakeWatch(wake_words, self._ring, self._gate if listening.gate else None, start)
-        self._trigger = Trigger(wake_words.models)
         self._overhearing = Overhearing(self._ring)
         self._speech = SpeechTrack(vad, self._ring, self._gate)
+        self._trigger = Trigger(wake_words.models, SecondLook(self._ring, self._speech, start).confirms)
         self._room = RoomStream(listening, self._ring, self._speech, Gain(gain_db), start)
         self._speech_by = "energy" if vad is None else "Silero"
         self._stream: CommandStream | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from satellite.core.audio import RATE_HZ
 from satellite.detect.wakeword import HOP_SAMPLES, WakeModel
@@ -33,19 +34,40 @@ class _Word:
     deaf_until: int = 0
     hops_over: int = 0
     rising_at: int | None = None
+    over: deque[bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.over = deque(maxlen=self.model.confirmation.of)
 
     def hear(self, score: float, threshold: float, at: int) -> None:
+        self.over.append(score >= threshold)
         self.hops_over = self.hops_over + 1 if score >= threshold else 0
         if score < RISING:
             self.rising_at = None
         elif self.rising_at is None:
             self.rising_at = at
 
+    def agrees(self) -> bool:
+        """Enough of the last hops were at the threshold, the newest one too."""
+        return self.over[-1] and sum(self.over) >= self.model.confirmation.agreeing
+
+    def wake(self, score: float, at: int) -> Wake:
+        return Wake(self.model, score, at, at if self.rising_at is None else min(self.rising_at, at))
+
+
+def _always(_wake: Wake) -> bool:
+    return True
+
 
 class Trigger:
-    """Turns scores into wakes: thresholds, a refractory time for each word, and doubt where sound is missing."""
+    """Turns scores into wakes: thresholds, a refractory time for each word, and doubt where sound is missing.
 
-    def __init__(self, models: Sequence[WakeModel]) -> None:
+    Args:
+        confirms: takes a second look; who is not confirmed is asked about again at the next hop.
+    """
+
+    def __init__(self, models: Sequence[WakeModel], confirms: Callable[[Wake], bool] = _always) -> None:
+        self._confirms = confirms
         self._words = [_Word(model) for model in models]
         self._doubt_until = 0
 
@@ -71,14 +93,12 @@ class Trigger:
         if not armed:
             return None
         agreeing = 2 if at <= self._doubt_until else 1
-        heard = [word for word in self._words if word.hops_over >= agreeing and at > word.deaf_until]
-        for word in heard:
-            word.deaf_until = at + round(word.model.refractory_s * RATE_HZ)
-        if not heard:
-            return None
-        best = max(heard, key=lambda word: scores[word.model.name])
-        rising_at = at if best.rising_at is None else best.rising_at
-        return Wake(best.model, scores[best.model.name], at, min(rising_at, at))
+        ripe = [word for word in self._words if word.hops_over >= agreeing and word.agrees() and at > word.deaf_until]
+        heard = [wake for word in ripe if self._confirms(wake := word.wake(scores[word.model.name], at))]
+        for word in self._words:
+            if any(wake.model is word.model for wake in heard):
+                word.deaf_until = at + round(word.model.refractory_s * RATE_HZ)
+        return max(heard, key=lambda wake: wake.score, default=None)
 
 
 def doubt_after(gap_end: int) -> int:
