@@ -78,6 +78,8 @@ def home(tmp_path: Path) -> Callable[..., None]:
     ) -> None:
         cards = VirtualCards(tmp_path / "cards", **abilities)
         cards.speed("mic", mic_speed)
+        if mic_speed > SPEED:
+            cards.be_patient()
         cards.speed("speaker", speaker_speed)
         cards.say(quiet(WARM_UP_S), RATE_HZ)
         asyncio.run(_live(story, Box(tmp_path, cards, settings), habits, on_stream))

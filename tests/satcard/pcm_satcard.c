@@ -25,6 +25,8 @@
  *   openerr  holds a number N: open fails with -N while it exists
  *   opendelay  holds milliseconds: open blocks that long, or until it is removed
  *   crash    exists: open ends the program, as a bug in a plugin does
+ *   patient  exists: the microphone's clock waits while its buffer is full, so that a machine that
+ *            is busy elsewhere causes no overrun; forced ones come all the same; looked for at start
  *   speed    holds a factor: the card's clock against real time (1.0; 1.0002 is a
  *            crystal 200 ppm fast; 4 makes a test four times quicker; 0 is as fast as the
  *            program reads or writes, never an overrun); read at start
@@ -49,7 +51,7 @@ typedef struct {
 	snd_pcm_uframes_t size;           /* frames in the ring */
 	unsigned long long hw, app;       /* frames since prepare: by the card, by the program */
 	double t0, base, speed, t_in;     /* start time; frames before a stall; clock; when 'in' was last read */
-	int running, stalled, dropin;
+	int running, stalled, dropin, patient;
 	unsigned char part[64]; size_t npart; /* an unfinished frame from 'in' */
 	unsigned list[3][16], nlist[3];   /* access to rates, channels, formats */
 } sat_t;
@@ -107,6 +109,7 @@ static void sync_hw(sat_t *s)
 	int cap = s->io.stream == SND_PCM_STREAM_CAPTURE;
 	unsigned long long to = s->speed > 0 ? s->base + (unsigned long long)((t - s->t0) * s->io.rate * s->speed)
 		: cap ? s->app + s->io.period_size : s->app;
+	if (cap && s->patient && to > s->app + s->size) { to = s->base = s->app + s->size; s->t0 = t; } /* the clock waits */
 	if (!cap && to > s->app) to = s->app + (s->io.state == SND_PCM_STATE_DRAINING ? 0 : 1); /* app+1 marks the underrun */
 	unsigned long long data_to = cap ? to : (to > s->app ? s->app : to);
 	while (s->hw < data_to) {
@@ -157,7 +160,7 @@ static int sat_start(snd_pcm_ioplug_t *io)
 {
 	sat_t *s = io->private_data;
 	if (sat_gone(s)) return -ENODEV;
-	s->speed = num(s, "speed", 1.0, 0); s->t0 = now(); s->base = s->hw; s->stalled = 0; s->running = 1;
+	s->speed = num(s, "speed", 1.0, 0); s->t0 = now(); s->base = s->hw; s->stalled = 0; s->running = 1; s->patient = has(s, "patient");
 	if (s->dropin && io->stream == SND_PCM_STREAM_CAPTURE) { /* what was said while the card stood still is lost */
 		unsigned long long n = (s->t0 - s->t_in) * io->rate * s->speed;
 		while (n) { size_t k = n > s->size ? s->size : n; mic_read(s, s->ring, k); n -= k; }

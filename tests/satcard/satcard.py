@@ -206,6 +206,10 @@ class VirtualCards:
         """The card's clock against real time, from its next start. 0: as fast as the program."""
         self._write(card, "speed", factor)
 
+    def be_patient(self) -> None:
+        """From its next start the microphone waits while its buffer is full: the machine is to blame for no overrun."""
+        self._file("mic", "patient").touch()
+
     def events(self, card: str) -> list[list[str]]:
         """The card's log: [seconds of CLOCK_MONOTONIC, process, stream, what, ...] each."""
         file = self._file(card, "events")
