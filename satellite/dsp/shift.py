@@ -9,7 +9,7 @@ import numpy as np
 from satellite.core.audio import Float32, Int16, samples_in
 
 # Clocks that agree so well are taken for one.
-NEGLIGIBLE_PPM = 20.0
+NEGLIGIBLE_PPM = 5.0
 # Nearer than this to its place nothing is moved; farther off than that it jumps; in between it goes there slowly.
 _NEAR, _FAR = samples_in(0.5), samples_in(10)
 _SLOW_PPM = 40.0

@@ -27,6 +27,9 @@ from satellite.core.ports import Source
 from satellite.device.alsa import AlsaSource
 from satellite.device.capture import Capture, Patience, pause_s
 from satellite.device.wav import WavSource
+from satellite.dsp import speex
+from satellite.dsp.echo import EchoCanceller
+from satellite.dsp.reference import Reference
 
 MONO = AudioFormat(RATE_HZ, 1, 2)
 MIC = MicrophoneConfig()
@@ -60,8 +63,10 @@ def start(notebook: Notebook, mailbox: Mailbox) -> Iterator[StartCapture]:
         playing: Callable[[], bool] = lambda: False,
         patience: Patience = PATIENCE,
         ears: Notebook = notebook,
+        *,
+        echo: EchoCanceller | None = None,
     ) -> Capture:
-        running.append(Capture(open_source, config, ears, mailbox.post, playing, patience=patience))
+        running.append(Capture(open_source, config, ears, mailbox.post, playing, echo=echo, patience=patience))
         running[-1].start()
         return running[-1]
 
@@ -88,6 +93,28 @@ def test_every_sample_reaches_the_listener_once_and_in_order(start: StartCapture
     statistics = capture.statistics()
     assert (statistics.state, statistics.samples, statistics.lost_samples) == ("open", len(SOUND), 0)
     assert statistics.frames == len([frame for frame in notebook.frames if len(frame.samples)])
+
+
+@pytest.mark.skipif(bool(speex.missing()), reason="libspeexdsp1 is not installed")
+def test_behind_an_echo_canceller_every_sample_has_its_place_and_gaps_are_where_they_were(
+    start: StartCapture, notebook: Notebook
+) -> None:
+    source, reference = FakeSource(MONO), Reference()
+    # It plays all the time, so that the canceller is at work.
+    reference.wrote((SOUND // 8).tobytes() * 3, MONO, 3 * len(SOUND), time.monotonic())
+    start(lambda: source, echo=EchoCanceller(reference, speex.SpeexCanceller()))
+    for block in np.array_split(SOUND[:7_777], 20):
+        put(source, block)
+    wait_until(lambda: notebook.count >= 7_777 - 2 * speex.BLOCK)
+    assert notebook.count < 7_777
+    time_s = time.monotonic()
+    wait_until(lambda: time.monotonic() > time_s + 0.1)
+    source.put(overrun=True)
+    put(source, SOUND[:1_000])
+    wait_until(lambda: bool(notebook.losses))
+    assert notebook.losses[0].at == 7_777
+    wait_until(lambda: notebook.count >= 7_777 + notebook.losses[0].count + 1_000 - 2 * speex.BLOCK)
+    assert notebook.playing[-1]
 
 
 class Alarm(Notebook):
