@@ -28,6 +28,12 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_tests_that_the_documents_name_are_there() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text()):
+            assert f"def {name}(" in (ROOT / path).read_text(), f"{page.name}: {path}::{name}"
+
+
 def test_the_readme_names_every_package() -> None:
     readme = (ROOT / "README.md").read_text()
     for package in (ROOT / "satellite").iterdir():
