@@ -13,7 +13,7 @@ from satellite.core.audio import Int16
 Float64: TypeAlias = npt.NDArray[np.float64]
 
 # So many samples are computed in one go; what the filter remembers is carried from one such block to the next.
-_BLOCK = 32
+_BLOCK = 128
 
 
 class HighPass:

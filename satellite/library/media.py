@@ -17,7 +17,7 @@ async def open_input(
     high_pass_filter: bool = True,
     noise_suppression: bool = False,
     gain_db: float = 0.0,
-    auto_gain_control: bool = False,
+    auto_gain_control: bool = True,
     queue_capacity: int = 50,
 ) -> AsyncMicrophone:
     """A running microphone with frames of 10 ms, of 16-bit samples; close it with `await stop()`.
@@ -32,7 +32,7 @@ async def open_input(
         high_pass_filter: take away what is below 80 Hz.
         noise_suppression: press down what is no voice by up to 12 dB; needs the extra [webrtc].
         gain_db: louder or quieter, -40 to 40.
-        auto_gain_control: follow the voice slowly, to -18 dBFS, never above -1 dBFS.
+        auto_gain_control: follow the voice slowly, to -18 dBFS, never above -1 dBFS; 20 ms later.
         queue_capacity: how many frames may wait to be read; then the oldest are dropped and counted.
 
     Raises:

@@ -37,7 +37,7 @@ def test_without_filter_and_gain_the_sound_is_untouched(make_cards: Callable[...
         await microphone.stop()
         return b"".join(bytes(frame or b"") for frame in frames)
 
-    assert asyncio.run(main(high_pass_filter=False)) == (-SOUND[:4_800]).tobytes()
+    assert asyncio.run(main(high_pass_filter=False, auto_gain_control=False)) == (-SOUND[:4_800]).tobytes()
 
 
 def test_by_default_an_offset_and_rumble_are_taken_away(cards: VirtualCards) -> None:
@@ -62,16 +62,16 @@ def heard(frames: int, **options: bool) -> np.ndarray:
     return np.frombuffer(asyncio.run(main()), "<i2")
 
 
-def test_automatic_gain_is_there_for_the_asking(cards: VirtualCards) -> None:
+def test_by_default_a_quiet_voice_is_made_louder(cards: VirtualCards) -> None:
     cards.say(np.concatenate([noise(0.5, -80), tone(300, 3, -30)]))
-    sound = heard(320, auto_gain_control=True)
+    sound = heard(320)
     assert rms_dbfs(sound[40_000:48_000]) > -22
 
 
 def test_noise_suppression_is_there_for_the_asking(cards: VirtualCards) -> None:
     pytest.importorskip("pywebrtc_audio")
     cards.say(noise(3, -50))
-    sound = heard(200, noise_suppression=True)
+    sound = heard(200, noise_suppression=True, auto_gain_control=False)
     assert rms_dbfs(sound[16_000:32_000]) < -57
 
 
