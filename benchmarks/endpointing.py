@@ -20,13 +20,11 @@ from listening import FOLDER, active_rms
 from report import conditions, median, publish, quantile, table
 
 from satellite import models
-from satellite.config import CommandConfig, ProcessingConfig
+from satellite.config import CommandConfig
 from satellite.core.audio import RATE_HZ, Int16, seconds
-from satellite.core.effects import Command
-from satellite.core.events import EndReason, SpeechEnded, SpeechStarted
+from satellite.core.events import SpeechStarted
 from satellite.detect.vad import WINDOW_SAMPLES, Silero
-from satellite.dsp.processing import Processing
-from satellite.listen.command import CommandStream
+from satellite.listen.endpoint import VoiceEndpointer
 from satellite.listen.gate import Gate
 from satellite.listen.listener import RING_SAMPLES
 from satellite.listen.preroll import RingBuffer
@@ -75,11 +73,10 @@ class Case(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a case: `begun`, `ended` in samples, None where it did not happen."""
+    """What became of a case, in samples; None where it did not happen."""
 
     begun: int | None
     ended: int | None
-    reason: EndReason | None
 
 
 # --- sound ------------------------------------------------------------------------------------------------------------
@@ -167,32 +164,50 @@ def case(phrase: Phrase, cut: tuple[int, int], pause_s: float, room: str, noise:
 # --- hearing ----------------------------------------------------------------------------------------------------------
 
 
-def hear(one: Case, vad: Silero) -> Outcome:
-    """Listen to it as the listener does when it is told to, half a second before the command begins."""
+def listened(one: Case, vad: Silero) -> tuple[int, list[float]]:
+    """Where its first window begins, and how likely each is speech, as the listener hears it: from 0.5 s before on."""
     ring, gate = RingBuffer(RING_SAMPLES), Gate()
-    speech, stream = SpeechTrack(vad, ring, gate), None
+    speech = SpeechTrack(vad, ring, gate)
     asked = (one.begin - RATE_HZ // 2) // WINDOW_SAMPLES * WINDOW_SAMPLES
-    events = []
+    found = []
     for at in range(0, len(one.sound) - WINDOW_SAMPLES + 1, WINDOW_SAMPLES):
         window = one.sound[at : at + WINDOW_SAMPLES]
         ring.append(window)
         gate.process(window, at, False)
         if at >= asked:
-            if stream is None:
-                stream = CommandStream(
-                    Command(1, None),
-                    None,
-                    at,
-                    at,
-                    config=CommandConfig(),
-                    ring=ring,
-                    speech=speech,
-                    processing=Processing(ProcessingConfig()),
-                )
-            events += stream.advance()
-    begun = next((event.at for event in events if isinstance(event, SpeechStarted)), None)
-    over = next((event for event in events if isinstance(event, SpeechEnded)), None)
-    return Outcome(begun, over and over.at, over and over.reason)
+            found.append(speech.process(at))
+    return asked, found
+
+
+def by_ours(begin: int, probabilities: Sequence[float]) -> Outcome:
+    """What the satellite makes of it."""
+    endpointer, begun = VoiceEndpointer(CommandConfig(), 1, begin), None
+    for number, probability in enumerate(probabilities, 1):
+        event = endpointer.process(begin + number * WINDOW_SAMPLES, probability)
+        if isinstance(event, SpeechStarted):
+            begun = event.at
+        elif event:
+            return Outcome(begun, event.at)
+    return Outcome(begun, None)
+
+
+def by_plain(begin: int, probabilities: Sequence[float]) -> Outcome:
+    """The usual rule: 0.6 s without speech in a row, after 0.12 s with it."""
+    begun, spoken, silent = None, 0, 0
+    for number, probability in enumerate(probabilities, 1):
+        if probability >= (0.35 if begun else 0.5):
+            spoken, silent = spoken + WINDOW_SAMPLES, 0
+        elif probability < 0.35:
+            spoken, silent = 0, silent + WINDOW_SAMPLES
+        end = begin + number * WINDOW_SAMPLES
+        if not begun and spoken >= 0.12 * RATE_HZ:
+            begun = end - spoken
+        if begun and silent >= 0.6 * RATE_HZ:
+            return Outcome(begun, end)
+    return Outcome(begun, None)
+
+
+RULES = {"ours": by_ours, "0.6 s": by_plain}
 
 
 def was_cut(one: Case, outcome: Outcome) -> bool:
@@ -209,38 +224,41 @@ def delay_ms(one: Case, outcome: Outcome) -> float:
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
-Heard = Sequence[tuple[Case, Outcome]]
+Heard = Sequence[tuple[Case, dict[str, Outcome]]]
 
 
 def in_pauses(heard: Heard) -> str:
     """How many commands were cut off, by the length of the pause."""
     rows = []
     for room in ("quiet", *NOISES):
-        counts = []
-        for pause_s in PAUSES_S:
-            these = [was_cut(*pair) for pair in heard if (pair[0].room, pair[0].pause_s) == (room, pause_s)]
-            counts.append(f"{sum(these)}")
-        rows.append((room_name(room), len(these), *counts))
-    return table(("cut off in a pause of", "commands", *(f"{pause_s} s" for pause_s in PAUSES_S)), rows)
+        for rule in RULES:
+            cells = []
+            for pause_s in PAUSES_S:
+                these = [
+                    was_cut(one, found[rule]) for one, found in heard if (one.room, one.pause_s) == (room, pause_s)
+                ]
+                cells.append(sum(these))
+            rows.append((room_name(room), rule, len(these), *cells))
+    return table(("cut off in a pause of", "rule", "commands", *(f"{pause_s} s" for pause_s in PAUSES_S)), rows)
 
 
 def at_the_end(heard: Heard) -> str:
     """How long after its true end a command without a pause was over, by its length."""
+    groups = ((0.0, SHORT_S), (SHORT_S, LONG_S), (LONG_S, np.inf), (0.0, np.inf))
     rows = []
-    groups = (
-        (f"under {SHORT_S} s", 0.0, SHORT_S),
-        (f"{SHORT_S} to {LONG_S} s", SHORT_S, LONG_S),
-        (f"over {LONG_S} s", LONG_S, np.inf),
-        ("all", 0.0, np.inf),
-    )
     for room in ("quiet", *NOISES):
-        for name, least_s, most_s in groups:
-            these = [pair for pair in heard if pair[0].room == room and not pair[0].pause_s]
-            delays = [delay_ms(*pair) for pair in these if least_s <= pair[0].before_s < most_s]
-            lost = sum(delay == np.inf for delay in delays)
-            figures = (f"{value:.0f}" for value in (median(delays), quantile(delays, 0.9), quantile(delays, 0.95)))
-            rows.append((room_name(room), name, len(delays), lost, *figures))
-    return table(("over after its true end, ms", "command", "number", "not heard", "median", "p90", "p95"), rows)
+        for rule in RULES:
+            whole = [(one.before_s, delay_ms(one, found[rule])) for one, found in heard if is_whole(one, room)]
+            grouped = [[delay for said_s, delay in whole if least <= said_s < most] for least, most in groups]
+            lost = sum(delay == np.inf for delay in grouped[-1])
+            figures = [*map(median, grouped), quantile(grouped[-1], 0.9)]
+            rows.append((room_name(room), rule, len(whole), lost, *(f"{figure:.0f}" for figure in figures)))
+    lengths = (f"under {SHORT_S} s", f"to {LONG_S} s", "longer", "all", "all, p90")
+    return table(("over after its end, median in ms", "rule", "commands", "not heard", *lengths), rows)
+
+
+def is_whole(one: Case, room: str) -> bool:
+    return one.room == room and not one.pause_s
 
 
 def room_name(room: str) -> str:
@@ -253,7 +271,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="also into docs/performance.md")
     given = parser.parse_args()
     vad = Silero(models.find("silero_vad", FOLDER))
-    heard = [(one, hear(one, vad)) for one in cases(Corpus(given.data))]
+    heard = []
+    for one in cases(Corpus(given.data)):
+        sound = listened(one, vad)
+        heard.append((one._replace(sound=one.sound[:0]), {name: rule(*sound) for name, rule in RULES.items()}))
     about = conditions("numpy", "onnxruntime")
     publish("endpointing", "\n\n".join([about, at_the_end(heard), in_pauses(heard)]), write=given.write)
 
