@@ -4,13 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from listen.scripted import ALEXA, LoudIsSpeech
+from listen.scripted import ALEXA, LoudIsSpeech, ScriptedWords
 from speech import clip, recording, recordings
 
-from satellite.core.audio import RATE_HZ, Int16
+from satellite.config import CommandConfig, ListeningConfig
+from satellite.core.audio import RATE_HZ, Frame, Int16
+from satellite.core.effects import ListenSettings
+from satellite.core.events import Event, WakeDetected
 from satellite.detect.vad import WINDOW_SAMPLES
 from satellite.detect.wakeword import Confirmation
 from satellite.listen.gate import Gate
+from satellite.listen.listener import Listener
 from satellite.listen.preroll import RingBuffer
 from satellite.listen.second_look import SecondLook, syllables
 from satellite.listen.speech import SpeechTrack
@@ -94,3 +98,25 @@ def test_so_many_of_the_last_hops_must_agree(agreeing: int, of: int, wakes_at: i
     heard = [trigger.hear(hop * HOP, {"alexa": score}, {}, armed=True) for hop, score in enumerate(scores, 1)]
     found = [hop for hop, wake in enumerate(heard, 1) if wake]
     assert found[:1] == ([wakes_at] if wakes_at else [])
+
+
+@pytest.mark.parametrize("frame", [100, 256, 5_000])
+@pytest.mark.parametrize(("asked", "wakes"), [(Confirmation(speech=0.5), 1), (Confirmation(syllables=9), 0)])
+def test_the_listener_wakes_when_it_is_confirmed_and_counts_a_near_miss_when_not(
+    asked: Confirmation, wakes: int, frame: int
+) -> None:
+    before = np.random.default_rng(5).normal(0, 10, 2 * RATE_HZ).astype(np.int16)
+    sound = np.concatenate((before, beeps(3), before))
+    at = (len(before) + 14 * HOP) // HOP * HOP
+    words = ScriptedWords({at: {"alexa": 0.9}}, (replace(ALEXA, confirmation=asked),))
+    ears = Listener(
+        CommandConfig(),
+        words,  # type: ignore[arg-type]
+        LoudIsSpeech(),  # type: ignore[arg-type]
+        listening=ListeningConfig(gate=False),
+    )
+    events: list[Event] = []
+    for begin in range(0, len(sound), frame):
+        events += ears.feed(Frame(sound[begin : begin + frame], begin), ListenSettings(), playing=False)
+    assert [event.at for event in events if isinstance(event, WakeDetected)] == [at] * wakes
+    assert ears.statistics().near_misses == 1 - wakes
