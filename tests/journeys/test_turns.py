@@ -200,3 +200,20 @@ def test_ctrl_c_is_a_stop_too(home: RunHome) -> None:
         assert (code, took_s < 2.0) == (0, True), took_s
 
     home(story)
+
+
+def test_a_quiet_voice_and_an_offset_are_put_right_on_the_way_out(home: RunHome) -> None:
+    spoken = np.concatenate([quiet(1.0), clip("hey_jarvis") // 4, clip("kitchen_light") // 4, quiet(1.5, seed=2) // 4])
+
+    async def story(home: Home) -> None:
+        home.say(np.clip(spoken.astype(int) + 600, -32_768, 32_767).astype(np.int16))
+        await home.ha.wait_for("played")
+        streamed = np.frombuffer(bytes(home.ha.run.pcm), "<i2")[LEAD_IN_SAMPLES:].astype(np.float64)
+        said = clip("kitchen_light").astype(np.float64) / 4
+        assert np.sqrt(np.mean(streamed[: len(said)] ** 2)) > 2 * np.sqrt(np.mean(said**2))
+        assert abs(streamed.mean()) < 20
+        assert np.abs(streamed).max() <= 32_768 * 10 ** (-1 / 20)
+        status = await home.box.status()
+        assert status["listener"]["clipped"] == 0
+
+    home(story, on_stream=answer_shortly, settings={"processing": 'high_pass_hz = 20\nagc = "slow"'})
