@@ -102,7 +102,7 @@ def service(config: Config, identity: str, port: int) -> Service:
 
 def echoes(config: Config) -> bool:
     """Whether what is played is kept for the microphone's sake."""
-    return config.microphone.aec != "off" and config.speaker.device != "none"
+    return config.microphone.aec != "off"
 
 
 def reference(config: Config) -> Reference | None:
@@ -119,7 +119,7 @@ def echo(config: Config, played: Reference | None) -> EchoCanceller | None:
     if played is None:
         return None
     if config.microphone.aec == "auto" and (why := speex.missing()):
-        log.warning("no echo canceller: %s; wake words that the satellite says itself are still told apart", why)
+        log.info("no echo canceller: %s; wake words that the satellite says itself are told apart all the same", why)
         return None
     log.info("the echo of the speaker is cancelled by SpeexDSP")
     return EchoCanceller(played, speex.SpeexCanceller())

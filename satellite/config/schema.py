@@ -50,7 +50,7 @@ class MicrophoneConfig:
     channel: int = setting(-1, "Which channel to hear, from 0; -1: the mean of all.", low=-1, high=31)
     gain_db: float = setting(0.0, "Software gain on what is sent to Home Assistant.", low=-40.0, high=40.0)
     aec: str = setting(
-        "off",
+        "auto",
         "Take what the speaker plays out of what the microphone hears, so that a wake word is heard over it, and the "
         "satellite does not wake itself: by SpeexDSP (speex; Debian package libspeexdsp1); auto: by it where it is "
         "installed, else wake words that the satellite says itself are not obeyed, no more; off: for microphones that "

@@ -94,6 +94,10 @@ class EchoCanceller:
         """
         if len(samples):
             self._clock.add(self._count + len(samples), newest_s)
+        if not self.active and self._sounding() is None:
+            # Nor will anything that is played by now sound later.
+            self._count += len(samples)
+            return samples
         passed = []
         while len(samples):
             part = samples[: BLOCK - self._count % BLOCK]
@@ -143,8 +147,8 @@ class EchoCanceller:
 
     def _begin_block(self) -> Int16:
         """Decide whether it goes through the canceller; what is let go when it does not any more."""
-        now = self._reference.sample_at(self._clock.time_of(self._count))
-        if now is None or now - self._bulk >= self._reference.sounded_until + _AFTERWARDS:
+        now = self._sounding()
+        if now is None:
             return self.flush()
         if self._breaks != self._reference.breaks:
             self._breaks = self._reference.breaks
@@ -152,6 +156,13 @@ class EchoCanceller:
         self._shifter.aim(now + LEAD - self._bulk, self._clock.ppm - self._reference.ppm, anew=not self.active)
         self.active = True
         return self._block
+
+    def _sounding(self) -> float | None:
+        """The number of the reference's sample that is played now, if anything is to be heard of it."""
+        now = self._reference.sample_at(self._clock.time_of(self._count)) if self._clock.known else None
+        if now is None or now - self._bulk >= self._reference.sounded_until + _AFTERWARDS:
+            return None
+        return now
 
     def _cancel(self) -> Int16:
         near, self._block = self._block, self._block[:0]
