@@ -126,8 +126,8 @@ class WakeWordConfig:
     of_hops: int = setting(1, "See agreeing_hops; when it is less than that, that is taken.", low=1, high=8)
     second_look: float = setting(
         0.0,
-        "Wake only if the speech model gives this probability somewhere in the second before; 0: it is not asked. 0.5 "
-        "refuses sounds that are no speech, and some words in noise.",
+        "Wake only if the speech model gives this probability somewhere in the second before; 0: it is not asked. 0.9 "
+        'refuses sounds that are no speech. Not with listening.vad = "energy".',
         low=0.0,
         high=0.95,
     )
