@@ -9,10 +9,11 @@ from types import MappingProxyType
 from satellite import models
 from satellite.app import cues
 from satellite.app.build import MICRO_SUFFIX, advice, is_own, model_name
-from satellite.config import Config, WakeWordConfig
+from satellite.config import Config, ProcessingConfig, WakeWordConfig
 from satellite.core.errors import ModelError
 from satellite.core.places import expanded
 from satellite.detect import microwakeword
+from satellite.dsp import webrtc
 
 WAKE_WORDS = (models.WAKE_WORD, models.MICRO_WAKE_WORD)
 
@@ -23,7 +24,8 @@ def check_names(config: Config, origins: Mapping[str, str] = MappingProxyType({}
     Args:
         origins: key ("wake_word.0.model") to where its value comes from, for the lines.
     """
-    found = (*_model_mistakes(config), *_twice(config), *cues.mistakes(config.sounds))
+    missing = processing_mistakes(config.processing, webrtc.missing())
+    found = (*_model_mistakes(config), *_twice(config), *missing, *cues.mistakes(config.sounds))
     return [f"{place}: {text}" if (place := _place(key, origins)) else text for key, text in found]
 
 
@@ -32,6 +34,14 @@ def _place(key: str, origins: Mapping[str, str]) -> str:
     while key and key not in origins:
         key = key.rpartition(".")[0]
     return origins.get(key, "")
+
+
+def processing_mistakes(processing: ProcessingConfig, why: str) -> Iterator[tuple[str, str]]:
+    """Keys and lines for what WebRTC is wanted for; `why` it cannot be had, or nothing."""
+    wanted = {"noise_suppression": processing.noise_suppression != "off", "agc": processing.agc == "webrtc"}
+    for name, needed in wanted.items():
+        if needed and why:
+            yield f"processing.{name}", f'processing.{name} = "{getattr(processing, name)}": {why}'
 
 
 def _model_mistakes(config: Config) -> Iterator[tuple[str, str]]:

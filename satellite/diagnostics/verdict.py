@@ -163,7 +163,10 @@ def _offset(figures: Figures, conditions: Conditions) -> Findings:
     if abs(percent) >= DC_HINT_PERCENT:
         severity = Severity.PROBLEM if abs(percent) >= DC_PROBLEM_PERCENT else Severity.HINT
         text = f"DC offset of {percent:+.2g} % of full scale{where}: it hides how quiet the room is and takes headroom"
-        advice = f"lower the microphone boost of {conditions.place}; if that changes nothing, its input is faulty"
+        advice = (
+            f"lower the microphone boost of {conditions.place}; if that changes nothing, its input is faulty, and "
+            "processing.high_pass_hz = 20 keeps the offset from Home Assistant"
+        )
         yield Finding("dc_offset", severity, text, advice)
 
 

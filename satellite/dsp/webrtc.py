@@ -18,7 +18,7 @@ def missing(package: str = PACKAGE) -> str:
     """Why it cannot be used, and what to do; empty: it can. Loads nothing."""
     if importlib.util.find_spec(package):
         return ""
-    return "it needs the extra [webrtc]; run scripts/setup webrtc, or pip install 'satellite[webrtc]'"
+    return "needs the extra [webrtc]; run scripts/setup webrtc, or pip install 'satellite[webrtc]'"
 
 
 class _Stage:
@@ -60,7 +60,7 @@ class NoiseSuppressor(_Stage):
     """
 
     def __init__(self, level: str, rate_hz: int, channels: int) -> None:
-        super().__init__("noise suppression", "NoiseSuppressor", rate_hz, channels, level=LEVELS[level])
+        super().__init__("noise_suppression", "NoiseSuppressor", rate_hz, channels, level=LEVELS[level])
         self.delay = DELAYS[rate_hz]
 
 
@@ -75,4 +75,4 @@ class GainController(_Stage):
     """
 
     def __init__(self, most_db: float, rate_hz: int, channels: int) -> None:
-        super().__init__("automatic gain", "GainController", rate_hz, channels, max_gain_db=most_db)
+        super().__init__("agc", "GainController", rate_hz, channels, max_gain_db=most_db)

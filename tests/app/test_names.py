@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from satellite.app import check_names
-from satellite.config import Config, SoundsConfig, WakeWordConfig
+from satellite.app.names import processing_mistakes
+from satellite.config import Config, ProcessingConfig, SoundsConfig, WakeWordConfig
 from satellite.detect.microwakeword import missing
+from satellite.dsp import webrtc
 
 
 def words(*models: str) -> Config:
@@ -93,3 +95,14 @@ def test_a_mistake_says_where_the_name_stands() -> None:
     assert wrong.startswith("a.toml:4: wake_word.model: ")
     assert gone.startswith("SATELLITE_SOUNDS_AWAKE: sounds.awake: gone.wav")
     assert check_names(words("alexo"), {"wake_word": "--wake-word"})[0].startswith("--wake-word: ")
+
+
+def test_noise_suppression_without_its_extra_is_a_mistake_that_says_what_to_install() -> None:
+    wanted = ProcessingConfig(noise_suppression="low", agc="webrtc")
+    why = webrtc.missing("no_such_package")
+    assert list(processing_mistakes(wanted, why)) == [
+        ("processing.noise_suppression", f'processing.noise_suppression = "low": {why}'),
+        ("processing.agc", f'processing.agc = "webrtc": {why}'),
+    ]
+    assert list(processing_mistakes(wanted, "")) == []
+    assert list(processing_mistakes(ProcessingConfig(agc="slow"), why)) == []

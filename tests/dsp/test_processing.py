@@ -181,5 +181,5 @@ def test_what_was_heard_before_does_not_come_out(config: ProcessingConfig, count
 
 
 def test_noise_suppression_at_a_rate_it_does_not_know_is_one_line() -> None:
-    with pytest.raises(EngineMissing, match="noise suppression: WebRTC runs at 16000, 32000 or 48000 Hz only"):
+    with pytest.raises(EngineMissing, match="noise_suppression: WebRTC runs at 16000, 32000 or 48000 Hz only"):
         Processing(ProcessingConfig(noise_suppression="low"), 22_050)

@@ -23,7 +23,7 @@ def rms_dbfs(sound: Float32) -> float:
 
 def test_without_the_package_it_says_what_to_install() -> None:
     assert webrtc.missing("no_such_package") == (
-        "it needs the extra [webrtc]; run scripts/setup webrtc, or pip install 'satellite[webrtc]'"
+        "needs the extra [webrtc]; run scripts/setup webrtc, or pip install 'satellite[webrtc]'"
     )
 
 
