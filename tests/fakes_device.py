@@ -155,6 +155,9 @@ class Notebook:
         self._add(np.zeros(count, np.int16))
         return [loss]
 
+    def took(self, samples: int, ms: float) -> list[Event]:
+        return []
+
     def flush(self) -> list[Event]:
         self.flushed = True
         return []

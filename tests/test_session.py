@@ -65,6 +65,7 @@ from satellite.core.events import (
     VoiceStarted,
     VoiceStopped,
     WakeDetected,
+    WorkShed,
 )
 from satellite.core.messages import Detection, MicAudio, MicStop, Played, RunPipeline
 from satellite.session import Phase, State, moves, step
@@ -84,6 +85,7 @@ EXAMPLES: tuple[Event, ...] = (
     DeviceFailed(Device.SPEAKER, "gone"),
     DeviceReady(Device.MICROPHONE, "back"),
     MicrophoneEnded(0),
+    WorkShed("Silero", 60.0),
     MicrophoneSilent(0),
     MicrophoneHeard(0, 31.0),
     Overheard("near miss", "hey_jarvis", 0.3, 0.5, 16_000),

@@ -43,6 +43,10 @@ LINES: dict[type, tuple[int, Callable[[Any], str]]] = {
         lambda e: f"microphone: sound again after {e.silent_s:.0f} s of digital silence",
     ),
     ev.MicrophoneEnded: (logging.INFO, lambda _: "the microphone's file is over"),
+    ev.WorkShed: (
+        logging.WARNING,
+        lambda e: f"too much for this board ({e.p95_ms:.0f} ms for each 80 ms of sound): from now on without {e.what}",
+    ),
     ev.AudioLost: (logging.WARNING, lambda e: f"about {e.count} samples lost: {e.cause}"),
     ev.TimerChanged: (logging.INFO, lambda e: f"timer {e.id[:TEXT]!r} {e.kind}"),
     fx.DropServer: (logging.WARNING, lambda e: f"hanging up: {e.reason}"),

@@ -171,6 +171,14 @@ class MicrophoneEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkShed:
+    """Listening was too much for this board, `p95_ms` of each 80 ms: it gave up `what`."""
+
+    what: str
+    p95_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackStarted:
     """The first samples of `source` were given to the speaker, at `written_s` on the monotonic clock."""
 
@@ -330,6 +338,7 @@ Event: TypeAlias = (
     | MicrophoneSilent
     | MicrophoneHeard
     | MicrophoneEnded
+    | WorkShed
     | PlaybackStarted
     | PlaybackFinished
     | ServerConnected

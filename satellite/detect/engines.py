@@ -21,6 +21,8 @@ class WakeEngine(Protocol):
 
     def process(self, samples: Int16) -> list[Scores]: ...
 
+    def keep_only(self, name: str) -> None: ...
+
     def statistics(self) -> WakeWordStatistics: ...
 
     def fresh(self) -> WakeEngine: ...
@@ -34,6 +36,9 @@ class NoWords:
     def process(self, _samples: Int16) -> list[Scores]:
         """No scores."""
         return []
+
+    def keep_only(self, _name: str) -> None:
+        """There is nothing to keep."""
 
     def fresh(self) -> NoWords:
         """Another."""
@@ -63,6 +68,12 @@ class Together:
     def fresh(self) -> Together:
         """Another that has heard nothing."""
         return Together([engine.fresh() for engine in self._engines])
+
+    def keep_only(self, name: str) -> None:
+        """Look for this word alone; all others score 0."""
+        self._engines = [engine for engine in self._engines if name in {model.name for model in engine.models}]
+        for engine in self._engines:
+            engine.keep_only(name)
 
     def statistics(self) -> WakeWordStatistics:
         """Hops of all alike; warm when all are."""

@@ -134,6 +134,10 @@ class MicroWakeWords:
         """Another that has heard nothing."""
         return MicroWakeWords([model for model in self.models if isinstance(model, MicroModel)])
 
+    def keep_only(self, name: str) -> None:
+        """Look for this word alone; all others score 0."""
+        self._words = {name: self._words[name]}
+
     def statistics(self) -> WakeWordStatistics:
         """What has been done so far."""
         return WakeWordStatistics(self._hops, self._hops >= WARM_HOPS, "microWakeWord")
@@ -146,7 +150,7 @@ class MicroWakeWords:
     def _hop(self) -> list[Scores]:
         self._filled = 0
         self._hops += 1
-        best, self._best = self._best, dict.fromkeys(self._words, 0.0)
+        best, self._best = self._best, dict.fromkeys(self._best, 0.0)
         return [Scores(self._hops * HOP_SAMPLES, best)] if self._hops >= WARM_HOPS else []
 
 

@@ -107,6 +107,7 @@ class WakeWords:
         self._spectrogram = open_spectrogram(melspectrogram)
         self._embedding = open_embedding(embedding)
         self._words = [_Word(model) for model in models]
+        self._unheard = dict.fromkeys((model.name for model in models), 0.0)
         longest = max((word.hops for word in self._words), default=0)
         self._warm_hops = max(WARM_HOPS, longest)
         self._forget()
@@ -138,6 +139,10 @@ class WakeWords:
         other._forget()
         return other
 
+    def keep_only(self, name: str) -> None:
+        """Look for this word alone; all others score 0."""
+        self._words = [word for word in self._words if word.name == name]
+
     def statistics(self) -> WakeWordStatistics:
         """What has been done so far."""
         graph = "incremental" if self._embedding.incremental else "whole"
@@ -152,7 +157,11 @@ class WakeWords:
         self._hops += 1
         if self._hops < self._warm_hops:
             return []
-        return [Scores(self._hops * HOP_SAMPLES, {word.name: word.score(window) for word in self._words})]
+        return [
+            Scores(
+                self._hops * HOP_SAMPLES, {**self._unheard, **{word.name: word.score(window) for word in self._words}}
+            )
+        ]
 
 
 class _Word:

@@ -61,6 +61,9 @@ class Ears(Protocol):
     def lost(self, count: int, cause: str) -> list[Event]:
         """`count` samples are missing here."""
 
+    def took(self, samples: int, ms: float) -> list[Event]:
+        """How long it took to hear so much."""
+
     def flush(self) -> list[Event]:
         """The input is over."""
 
@@ -109,6 +112,7 @@ class Capture:
         playing: the speaker makes a sound just now.
         echo: takes the speaker's sound out of what is heard; None: nothing is done.
         patience: with a silent device.
+        clock: seconds, by which the work is measured.
     """
 
     def __init__(
@@ -121,6 +125,7 @@ class Capture:
         *,
         echo: EchoCanceller | None = None,
         patience: Patience = Patience(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_source = open_source
         self._channel = config.channel
@@ -129,6 +134,7 @@ class Capture:
         self._playing = playing
         self._echo = echo
         self._patience = patience
+        self._clock = clock
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._woken = threading.Event()
         self._stopping = False
@@ -201,7 +207,8 @@ class Capture:
         try:
             return Converter(source.format, RATE_HZ, 1, self._channel)
         except AudioFormatError as error:
-            raise DeviceUnsupported(f"{source.description}: microphone.channel: {error}") from None
+            setting = "microphone.channel: " if self._channel >= source.format.channels else ""
+            raise DeviceUnsupported(f"{source.description}: {setting}{error}") from None
 
     def _listen(self, source: Source, converter: Converter) -> None:
         """Until the end of the source, a stop, or DeviceLost."""
@@ -277,8 +284,8 @@ class Capture:
         self._post(DeviceFailed(Device.MICROPHONE, text))
 
     def _feed(self, samples: Int16) -> None:
-        began_s = time.monotonic()
-        captured_s = self._gap.newest_s(began_s)
+        began_s = self._clock()
+        captured_s = self._gap.newest_s(time.monotonic())
         if self._echo:
             samples = self._echo.process(samples, captured_s)
             captured_s -= self._echo.held / RATE_HZ
@@ -292,8 +299,10 @@ class Capture:
         self._position += len(samples)
         self._samples += len(samples)
         if len(samples):
-            self._feed_ms[self._frames % _TIMINGS] = (time.monotonic() - began_s) * 1000
+            took_ms = (self._clock() - began_s) * 1000
+            self._feed_ms[self._frames % _TIMINGS] = took_ms
             self._frames += 1
+            events += self._listener.took(len(samples), took_ms)
         for event in events:
             self._post(self._dated(event, captured_s))
 
@@ -307,8 +316,7 @@ class Capture:
         if count <= 0:
             return
         if self._echo:
-            now_s = time.monotonic()
-            self._tell(self._echo.lost(count), now_s, now_s)
+            self._tell(self._echo.lost(count), self._clock(), time.monotonic())
         for event in self._listener.lost(count, cause):
             self._post(event)
         self._position += count
@@ -318,8 +326,7 @@ class Capture:
         """The source was a file, and it is over: hear its last samples, then wait to be stopped."""
         self._feed(converter.flush()[:, 0])
         if self._echo:
-            now_s = time.monotonic()
-            self._tell(self._echo.flush(), now_s, now_s)
+            self._tell(self._echo.flush(), self._clock(), time.monotonic())
         for event in self._listener.flush():
             self._post(event)
         self._state = "ended"

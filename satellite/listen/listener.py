@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,10 +22,11 @@ from satellite.listen.command import CommandStream
 from satellite.listen.digital_silence import DigitalSilence
 from satellite.listen.gate import Gate
 from satellite.listen.overhear import Overhearing
+from satellite.listen.overload import Overload
 from satellite.listen.own_voice import OwnVoice
 from satellite.listen.preroll import RingBuffer
-from satellite.listen.second_look import SecondLook
 from satellite.listen.room import RoomStream
+from satellite.listen.second_look import SecondLook
 from satellite.listen.sensitivity import LEVELS, moved
 from satellite.listen.speech import SpeechTrack
 from satellite.listen.trigger import Trigger, Wake, doubt_after
@@ -62,6 +63,8 @@ class ListenerStatistics:
         rested_s: that the wake words did not hear, because it was quiet.
         engine: what hears the wake words.
         speech: what hears the commands: Silero, or the level alone (energy).
+        hop_p95_ms: time that 80 ms of sound needed, 95th percentile of the last 2 s.
+        shed: what was given up because that was too much.
     """
 
     samples: int
@@ -81,6 +84,8 @@ class ListenerStatistics:
     rested_s: float
     engine: str
     speech: str
+    hop_p95_ms: float
+    shed: tuple[str, ...]
 
 
 class Listener:
@@ -124,6 +129,7 @@ class Listener:
         self._trigger = Trigger(wake_words.models, SecondLook(self._ring, self._speech, start).confirms)
         self._room = RoomStream(listening, self._ring, self._speech, Gain(gain_db), start)
         self._speech_by = "energy" if vad is None else "Silero"
+        self._overload = Overload(self._dispensable(processing, gain_db))
         self._stream: CommandStream | None = None
         self._recent: deque[Wake] = deque(maxlen=_WAKES_REMEMBERED)
         self._obey(ListenSettings())
@@ -172,6 +178,10 @@ class Listener:
             events += self._hear(piece, playing=True)
         return events
 
+    def took(self, samples: int, ms: float) -> list[Event]:
+        """How long it took to hear so much: a WorkShed when this was too much for too long."""
+        return self._overload.took(samples, ms)
+
     def flush(self) -> list[Event]:
         """The input is over: what is still held, and the end of a command that is being streamed."""
         self._over = True
@@ -198,7 +208,30 @@ class Listener:
             rested_s=round(seconds(self._watch.rested), 2),
             engine=words.engine,
             speech=self._speech_by,
+            hop_p95_ms=round(self._overload.p95_ms, 2),
+            shed=self._overload.shed,
         )
+
+    # --- overload ---------------------------------------------------------------------------------------------------
+
+    def _dispensable(self, processing: ProcessingConfig, gain_db: float) -> Iterator[tuple[str, Callable[[], None]]]:
+        if processing.noise_suppression != "off" or processing.agc != "off":
+            yield "noise suppression and automatic gain", lambda: self._hear_plainly(gain_db)
+        models = self._wake_words.models
+        if any(model.confirmation.speech or model.confirmation.syllables for model in models):
+            yield "the second look at wake words", self._trigger.believe
+        if len(models) > 1:
+            yield f"wake words but {models[0].phrase}", lambda: self._wake_words.keep_only(models[0].name)
+        if self._speech_by != "energy":
+            yield "Silero: speech is told by its level", self._hear_by_level
+
+    def _hear_plainly(self, gain_db: float) -> None:
+        """From the next command on."""
+        self._processing = Processing(_AS_IT_CAME, gain_db=gain_db)
+
+    def _hear_by_level(self) -> None:
+        self._speech.use_level()
+        self._speech_by = "energy"
 
     # --- settings ---------------------------------------------------------------------------------------------------
 

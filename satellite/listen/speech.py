@@ -35,6 +35,10 @@ class SpeechTrack:
         """What is asked next does not follow what was asked last."""
         self._primed = False
 
+    def use_level(self) -> None:
+        """Do without Silero from now on."""
+        self._vad = None
+
     def process(self, begin: int) -> float:
         """Probability of speech in the window that begins at this sample; the windows must follow each other."""
         if not self._gate.is_open(begin):

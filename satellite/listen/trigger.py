@@ -75,6 +75,10 @@ class Trigger:
         """Up to sample `until` a wake needs two hops that agree: a gap in the sound can look like anything."""
         self._doubt_until = until
 
+    def believe(self) -> None:
+        """Take no second look any more."""
+        self._confirms = _always
+
     def hear(
         self, at: int, scores: Mapping[str, float], thresholds: Mapping[str, float], *, armed: bool
     ) -> Wake | None:

@@ -335,6 +335,7 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.MicrophoneSilent:    (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.MicrophoneHeard:     (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.MicrophoneEnded:     (ignore,        ignore,        ignore,        ignore,        ignore),
+    ev.WorkShed:            (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.ServerConnected:     (connected,     connected,     connected,     connected,     connected),
     ev.ServerLost:          (lost,          lost,          lost,          lost,          lost),
     ev.ServerPaused:        (paused,        paused,        paused,        paused,        paused),

@@ -169,6 +169,9 @@ class Broken:
     def lost(self, count: int, cause: str) -> list[ev.Event]:
         return []
 
+    def took(self, samples: int, ms: float) -> list[ev.Event]:
+        return []
+
     def flush(self) -> list[ev.Event]:
         return []
 

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 import numpy as np
+from detect.graphs import write_graph
 from fakes_ha import FakeHomeAssistant
 from journeys.box import Box, clip, quiet, tone
 from journeys.conftest import Home
@@ -105,6 +106,20 @@ def test_a_wrong_configuration_is_refused_and_the_old_one_stays(home: RunHome) -
         home.box.signal(signal.SIGHUP)
         await home.box.says("configuration not reloaded")
         assert any("channel" in line for line in home.box.log)
+        home.box.log.clear()
+        home.say_command()
+        await home.ha.wait_for("played")
+
+    home(story, on_stream=answer_shortly)
+
+
+def test_a_wake_word_that_is_none_is_one_line_and_the_old_one_is_heard_on(home: RunHome) -> None:
+    async def story(home: Home) -> None:
+        wrong = write_graph(home.box.folder / "own.onnx", (1, 16, 95))
+        home.box.config.write_text(f'{home.box.config.read_text()}\n[[wake_word]]\nmodel = "{wrong}"\n')
+        home.box.signal(signal.SIGHUP)
+        await home.box.says("ERROR   configuration only partly in force: model")
+        assert sum(str(wrong) in line for line in home.box.log) == 1
         home.box.log.clear()
         home.say_command()
         await home.ha.wait_for("played")

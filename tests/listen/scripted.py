@@ -26,12 +26,16 @@ class ScriptedWords:
         self.models = models
         self._script = script
         self._heard = 0
+        self.kept = ""
 
     def process(self, samples: Int16) -> list[Scores]:
         before, self._heard = self._heard, self._heard + len(samples)
         ends = range((before // HOP_SAMPLES + 1) * HOP_SAMPLES, self._heard + 1, HOP_SAMPLES)
         silent = {model.name: 0.0 for model in self.models}
         return [Scores(end, {**silent, **self._script.get(end, {})}) for end in ends]
+
+    def keep_only(self, name: str) -> None:
+        self.kept = name
 
     def statistics(self) -> WakeWordStatistics:
         return WakeWordStatistics(self._heard // HOP_SAMPLES, warm=True)

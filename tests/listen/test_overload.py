@@ -1,0 +1,148 @@
+"""Work that is given up when the board is too slow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes_device import FakeSource, Mailbox, wait_until
+from listen.scripted import ALEXA, JARVIS, LoudIsSpeech, ScriptedWords
+from speech import clip, model
+
+from satellite.config import CommandConfig, ListeningConfig, MicrophoneConfig, ProcessingConfig
+from satellite.core.audio import RATE_HZ, AudioFormat, Frame, Int16
+from satellite.core.effects import ListenSettings
+from satellite.core.events import WorkShed
+from satellite.detect.wakeword import Confirmation, Scores, WakeModel, WakeWords
+from satellite.device.capture import Capture
+from satellite.listen.listener import Listener
+from satellite.listen.overload import Overload
+
+HOP = 1_280
+
+
+def watched() -> tuple[Overload, list[str]]:
+    given_up: list[str] = []
+    return Overload([(name, lambda name=name: given_up.append(name)) for name in ("one", "two")]), given_up  # type: ignore[misc]
+
+
+def test_nothing_is_given_up_at_60_percent_or_for_less_than_10_s() -> None:
+    overload, given_up = watched()
+    for ms, hops in ((48.0, 1_000), (49.0, 100), (20.0, 50), (70.0, 100), (1.0, 50)):
+        for _ in range(hops):
+            assert overload.took(HOP, ms) == []
+    assert given_up == []
+
+
+def test_after_10_s_above_it_one_piece_is_given_up_then_the_next_and_then_no_more() -> None:
+    overload, given_up = watched()
+    events = [(hop, event) for hop in range(1_000) for event in overload.took(HOP, 60.0)]
+    assert [event for _, event in events] == [WorkShed("one", 60.0), WorkShed("two", 60.0)]
+    first, second = (hop for hop, _ in events)
+    # The percentile needs 2 s of its own.
+    assert (first, second - first) == (24 + 124, 125)
+    assert given_up == ["one", "two"]
+    assert overload.shed == ("one", "two")
+
+
+def test_what_was_given_up_does_not_come_back_by_itself() -> None:
+    overload, given_up = watched()
+    for ms in (60.0, 5.0):
+        for _ in range(150):
+            overload.took(HOP, ms)
+    assert (given_up, overload.shed) == (["one"], ("one",))
+
+
+def test_one_slow_hop_in_25_is_not_too_much_and_two_are() -> None:
+    for slow, shed in ((1, 0), (2, 1)):
+        overload, given_up = watched()
+        for hop in range(160):
+            overload.took(HOP, 79.0 if hop % 25 < slow else 10.0)
+        assert len(given_up) == shed
+
+
+@pytest.mark.parametrize("piece", [1, 256, 480, 4_000])
+def test_it_does_not_matter_in_which_pieces_the_sound_came(piece: int) -> None:
+    overload, given_up = watched()
+    for _ in range(0, 200 * HOP, piece):
+        overload.took(piece, 60.0 * piece / HOP)
+    assert given_up == ["one"]
+    assert overload.p95_ms == pytest.approx(60.0)
+
+
+def full_listener(words: ScriptedWords) -> Listener:
+    return Listener(
+        CommandConfig(),
+        words,  # type: ignore[arg-type]
+        LoudIsSpeech(),  # type: ignore[arg-type]
+        listening=ListeningConfig(gate=False),
+        processing=ProcessingConfig(agc="slow"),
+    )
+
+
+def test_the_order_is_processing_second_look_further_words_silero() -> None:
+    words = ScriptedWords({}, (replace(ALEXA, confirmation=Confirmation(speech=0.5)), JARVIS))
+    listener = full_listener(words)
+    shed = [event.what for _ in range(1_000) for event in listener.took(HOP, 70.0) if isinstance(event, WorkShed)]
+    assert shed == [
+        "noise suppression and automatic gain",
+        "the second look at wake words",
+        "wake words but Alexa",
+        "Silero: speech is told by its level",
+    ]
+    assert words.kept == "alexa"
+    statistics = listener.statistics()
+    assert (statistics.shed, statistics.speech, statistics.hop_p95_ms) == (tuple(shed), "energy", 70.0)
+
+
+class SlowWords(ScriptedWords):
+    """Two words that need 30 ms each for a hop, by a clock of their own."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.now_s = 0.0
+
+    def process(self, samples: Int16) -> list[Scores]:
+        scores = super().process(samples)
+        self.now_s += len(scores) * 0.03 * (1 if self.kept else 2)
+        return scores
+
+
+def test_a_model_that_is_too_slow_loses_its_second_word_and_then_keeps_up() -> None:
+    words, mailbox, source = SlowWords(), Mailbox(), FakeSource(AudioFormat(RATE_HZ, 1, 2))
+    listener = Listener(CommandConfig(), words, None, listening=ListeningConfig(gate=False))  # type: ignore[arg-type]
+    capture = Capture(
+        lambda: source, MicrophoneConfig(), listener, mailbox.post, lambda: False, clock=lambda: words.now_s
+    )
+    capture.start()
+    try:
+        for _ in range(400):
+            source.put(bytes(2 * HOP))
+        (shed,) = mailbox.wait_for(WorkShed)
+        assert shed == WorkShed("wake words but Alexa", 60.0)
+        wait_until(lambda: capture.statistics().samples == 400 * HOP)
+        assert listener.statistics().shed == ("wake words but Alexa",)
+        assert listener.statistics().hop_p95_ms == pytest.approx(30.0)
+    finally:
+        capture.stop()
+
+
+def test_the_word_that_is_kept_is_heard_as_before_and_the_other_scores_nothing() -> None:
+    names = ("hey_jarvis", "alexa")
+    words = [WakeModel(name, model(name), name) for name in names]
+    sound = np.concatenate(
+        [np.zeros(2 * RATE_HZ, np.int16), clip("hey_jarvis"), clip("alexa"), np.zeros(8_000, np.int16)]
+    )
+    both, one = (WakeWords(words, model("melspectrogram"), model("embedding")) for _ in range(2))
+    one.keep_only("hey_jarvis")
+    whole, kept = both.process(sound), one.process(sound)
+    assert [scores.by_name["hey_jarvis"] for scores in kept] == [scores.by_name["hey_jarvis"] for scores in whole]
+    assert {scores.by_name["alexa"] for scores in kept} == {0.0}
+    assert max(scores.by_name["alexa"] for scores in whole) > 0.5
+
+
+def test_a_frame_that_is_heard_tells_nothing_without_its_time() -> None:
+    listener = full_listener(ScriptedWords({}))
+    listener.feed(Frame(np.zeros(400 * HOP, np.int16), 0), ListenSettings(), playing=False)
+    assert listener.statistics().shed == ()
