@@ -21,6 +21,7 @@ from satellite.detect.vad import Silero
 from satellite.detect.wakeword import Confirmation, WakeModel, WakeWords
 from satellite.dsp import speex
 from satellite.dsp.echo import EchoCanceller
+from satellite.dsp.peak import WARNING
 from satellite.dsp.reference import Reference
 from satellite.listen.listener import Listener
 from satellite.listen.own_voice import OwnVoice
@@ -160,6 +161,8 @@ def listener(config: Config, played: Reference | None = None) -> Listener:
     """
     words = wake_words(config) if config.listening.mode == "local" else NoWords()
     vad = speech_detector(config) if config.listening.vad == "silero" else None
+    if config.processing.peak_normalise:
+        log.warning("processing.peak_normalise: %s", WARNING)
     heard_by = HEARD_BY.get(config.listening.mode) or words.statistics().engine
     log.info("wake words are heard by %s; speech by %s", heard_by, "Silero" if vad else "its level")
     if config.listening.mode != "local":
@@ -170,6 +173,7 @@ def listener(config: Config, played: Reference | None = None) -> Listener:
         vad,
         listening=config.listening,
         gain_db=config.microphone.gain_db,
+        processing=config.processing,
         own_voice=OwnVoice(words.fresh, lambda count: played.before(time.monotonic(), count))
         if played and words.models
         else None,
