@@ -73,3 +73,10 @@ def test_what_it_cannot_take_is_refused() -> None:
         Preprocessor(1)
     with pytest.raises(SamplesUnfit):
         Preprocessor().process(np.zeros(4))
+
+
+def test_peak_normalisation_comes_with_its_warning(caplog: pytest.LogCaptureFixture) -> None:
+    Preprocessor(agc="slow")
+    assert not caplog.records
+    Preprocessor(peak_normalise_dbfs=-3)
+    assert "each pause as loud as the speech around it" in caplog.text
