@@ -20,10 +20,11 @@ LEAD = samples_in(20)
 _AFTERWARDS = samples_in(2000)
 # Delays that the filter bears without help.
 _BORNE = range(samples_in(3), samples_in(110))
+_SURE = samples_in(5)
 _EARLIEST, _LATEST = -samples_in(300), samples_in(900)
-# The delay is looked for in up to 4 s of sound, first after one, and then from time to time.
+# The delay is looked for in up to 4 s of sound: after 1 s, 2 s, and then every 4 s in which the speaker was loud.
 _LOOKED_BACK = samples_in(4000) // BLOCK
-_LOOKS = tuple(samples_in(1000 * seconds) // BLOCK for seconds in (1, 2, 4, 8, 16))
+_LOOKS = tuple(samples_in(1000 * seconds) // BLOCK for seconds in (1, 2, 4))
 _CLEAR = 9.0
 # A reference at less than this says nothing.
 _LOUD = 100.0**2
@@ -77,6 +78,7 @@ class EchoCanceller:
         self._breaks = 0
         self._heard, self._left = 0.0, 0.0
         self._delay: int | None = None
+        self._found: int | None = None
         self._blocks = 0
         self.active = False
         """The sound goes through the canceller."""
@@ -183,7 +185,12 @@ class EchoCanceller:
         lag = self._search.lag()
         if lag is None:
             return
-        self._delay = self._bulk + lag - LEAD
+        found, before = self._bulk + lag - LEAD, (self._delay, self._found)
+        self._found = found
+        if self._delay is not None and all(one is None or abs(found - one) > _SURE for one in before):
+            # A tone has many delays: what was known is given up only for what is found twice.
+            return
+        self._delay = found
         if lag not in _BORNE:
             self._bulk = self._delay
             self._search.again()

@@ -6,10 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import pytest
 from speech import model
+
+from satellite.dsp import speex
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
@@ -33,6 +36,15 @@ def rows(page: str) -> list[list[str]]:
 
 
 # --- they run ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(bool(speex.missing()) or not which("espeak-ng"), reason="libspeexdsp1 or espeak-ng is missing")
+def test_the_benchmark_of_the_echo_runs_and_hears_over_it() -> None:
+    assert all(model(name).is_file() for name in ("hey_jarvis", "melspectrogram", "embedding"))
+    done = run("echo", "near", "--tiny")
+    assert done.returncode == 0, done.stderr
+    heard = {row[0]: int(row[1]) for row in rows(done.stdout) if row[0].startswith(("echo", "no echo"))}
+    assert heard == {"echo -10 dB": 3, "echo 0 dB": 3, "echo +10 dB": 3, "no echo at all": 3}
 
 
 def test_the_daemons_benchmark_runs_and_names_the_machine() -> None:

@@ -139,3 +139,13 @@ def test_what_is_held_and_what_came_out_are_what_went_in() -> None:
     assert echo.held == 0
     begin = out + held
     assert len(echo.process(heard[begin : begin + 100], BEGIN_S + (begin + 1_334) / RATE_HZ)) + echo.held == 100
+
+
+def test_when_the_delay_changes_it_is_found_again() -> None:
+    far = voice(30)
+    early, late = (Room(delay_s=delay_s).echo(for_speaker(far))[: len(far)] for delay_s in (0.06, 0.4))
+    heard = np.rint(np.concatenate((early[: 8 * RATE_HZ], late[8 * RATE_HZ :]))).astype(np.int16)
+    echo, reference = canceller()
+    left = hear(for_speaker(far), heard, QUIET, echo=echo, reference=reference)
+    assert echo.statistics().delay_ms == pytest.approx(400, abs=1)
+    assert lowered_db(heard, left, 27, 30) > 15
