@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from echo_room import for_speaker, voice
 from fakes_device import FakeSink, Mailbox, wait_until
 from satcard.satcard import VirtualCards
 
 from satellite.codec.wav import read_wav
 from satellite.config import SpeakerConfig
-from satellite.core.audio import AudioFormat
+from satellite.core.audio import RATE_HZ, AudioFormat
 from satellite.core.errors import DeviceLost, DeviceNotFound
 from satellite.core.events import Device, DeviceFailed, DeviceReady, PlaybackFinished, PlaybackStarted
 from satellite.core.ports import Sink
@@ -25,6 +26,8 @@ from satellite.device.playback import Playback
 from satellite.device.priority import Priority
 from satellite.device.voices import HELD_BYTES
 from satellite.device.wav import WavSink
+from satellite.dsp.delay import find_delay
+from satellite.dsp.reference import Reference
 
 CARD = AudioFormat(48_000, 1, 2)
 TTS = AudioFormat(22_050, 1, 2)
@@ -54,8 +57,10 @@ def start(mailbox: Mailbox) -> Iterator[StartPlayback]:
     """Starts a playback thread, which is stopped at the end, within a second."""
     running: list[Playback] = []
 
-    def start(open_sink: Callable[[], Sink | None], config: SpeakerConfig = SPEAKER) -> Playback:
-        running.append(Playback(open_sink, config, mailbox.post))
+    def start(
+        open_sink: Callable[[], Sink | None], config: SpeakerConfig = SPEAKER, reference: Reference | None = None
+    ) -> Playback:
+        running.append(Playback(open_sink, config, mailbox.post, reference))
         running[-1].start()
         return running[-1]
 
@@ -88,6 +93,21 @@ def test_a_sound_in_the_cards_own_format_is_heard_sample_by_sample(start: StartP
     np.testing.assert_array_equal(heard_sound(sink.heard())[:, 0], SOUND)
     statistics = playback.statistics()
     assert (statistics.finished, statistics.failed, statistics.underruns, statistics.starved) == (1, 0, 0, 0)
+
+
+def test_what_is_played_is_kept_with_its_time_as_loud_as_it_is_heard(start: StartPlayback, mailbox: Mailbox) -> None:
+    sink, reference = FakeSink(CARD, buffer_ms=500), Reference()
+    playback = start(lambda: sink, reference=reference)
+    playback.set_volume(50)
+    play(playback, 1, for_speaker(voice(2)))
+    mailbox.wait_for(PlaybackFinished)
+    begin = reference.sample_at(sink.writes_s[0])
+    assert begin is not None
+    kept = reference.read(round(begin), 2 * RATE_HZ)
+    found = find_delay(kept, voice(2), -1_600, 1_600)
+    assert found.clear > 20
+    assert abs(found.samples) < 160
+    assert np.std(kept) == pytest.approx(np.std(voice(2)) / 4, rel=0.1)
 
 
 def test_the_first_write_of_a_sound_is_told_with_its_time(start: StartPlayback, mailbox: Mailbox) -> None:
