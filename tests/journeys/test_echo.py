@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -86,8 +87,15 @@ def test_its_own_wake_word_does_not_wake_it_and_a_persons_over_its_voice_does(tm
     live(tmp_path, "speex", story)
 
 
-def test_the_figures_of_the_canceller_are_in_the_status_and_off_builds_none(tmp_path: Path) -> None:
-    async def story(box: Box, _ha: FakeHomeAssistant, _room: Room) -> None:
+@needs_speex
+def test_off_builds_nothing_and_a_reload_puts_the_canceller_in(tmp_path: Path) -> None:
+    async def story(box: Box, ha: FakeHomeAssistant, _room: Room) -> None:
         assert (await box.status())["echo"] == "not cancelled"
+        box.config.write_text(box.config.read_text().replace('aec = "off"', 'aec = "auto"'))
+        box.signal(signal.SIGHUP)
+        status = await box.reports(lambda status: status["echo"] != "not cancelled")
+        assert (status["echo"]["active"], status["echo"]["delay_ms"]) == (False, None)
+        await ha.speak(talk(2))
+        await box.reports(lambda status: status["echo"]["active"])
 
     live(tmp_path, "off", story)
