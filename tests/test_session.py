@@ -20,6 +20,7 @@ from satellite.core.effects import (
     PlayCue,
     PlayEnd,
     PlayStart,
+    RemoteDeaf,
     SendCommandAgain,
     StartStream,
     StopPlayback,
@@ -727,10 +728,13 @@ def test_no_wake_word_heard_is_no_failure() -> None:
     assert talk(PipelineFailed("wake-word-timeout", "nothing")) == [TellServer(RunPipeline(from_wake=True))]
 
 
-def test_a_server_that_does_not_say_that_it_listens_is_dropped() -> None:
+def test_a_server_that_does_not_say_that_it_listens_is_kept_and_asked_again_later() -> None:
     talk = watching()
     talk(ServerConnected(1, "peer"))
-    assert kinds(talk.after(3.1)) == [DropServer]
+    for pause_s in (1, 2, 4):
+        assert talk.after(3.0) == [TellServer(MicStop()), RemoteDeaf(pause_s)]
+        assert talk(RoomAudio(0, b"\1\0")) == []
+        assert told(talk.after(pause_s)) == [RunPipeline(from_wake=True)]
 
 
 def test_an_announcement_or_a_command_asked_for_ends_the_listening_and_it_comes_back() -> None:

@@ -49,6 +49,13 @@ LINES: dict[type, tuple[int, Callable[[Any], str]]] = {
     ),
     ev.AudioLost: (logging.WARNING, lambda e: f"about {e.count} samples lost: {e.cause}"),
     ev.TimerChanged: (logging.INFO, lambda e: f"timer {e.id[:TEXT]!r} {e.kind}"),
+    fx.RemoteDeaf: (
+        logging.WARNING,
+        lambda e: (
+            "Home Assistant does not listen for the wake word: does the satellite's pipeline have a wake word engine? "
+            f"asked again in {e.retry_s:.0f} s"
+        ),
+    ),
     fx.DropServer: (logging.WARNING, lambda e: f"hanging up: {e.reason}"),
 }
 

@@ -90,6 +90,7 @@ class Satellite:
                 fx.StartStream: self._start_stream,
                 fx.SendCommandAgain: self._send_command_again,
                 fx.DropServer: lambda effect: self.server.drop(effect.reason),
+                fx.RemoteDeaf: lambda _effect: None,
                 fx.ListenFor: self._listen_for,
                 fx.PlayCue: lambda effect: self.cues.play(effect.name, self.playback),
                 fx.StopCue: lambda effect: self.playback.remove(effect.name),

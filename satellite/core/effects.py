@@ -86,6 +86,13 @@ class DropServer:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteDeaf:
+    """Nothing to do but to tell a person: the server does not listen for the wake word."""
+
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ListenFor:
     """Tell the listener what to do from now on."""
 
@@ -142,6 +149,7 @@ Effect: TypeAlias = (
     | StartStream
     | SendCommandAgain
     | DropServer
+    | RemoteDeaf
     | ListenFor
     | PlayCue
     | StopCue

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from satellite.core import effects as fx
-from satellite.session.moves import ACCEPT_S, Step, end_stream, give_up, to_idle
+from satellite.core import messages as msg
+from satellite.session.moves import ACCEPT_S, Step, end_stream, give_up, to_idle, watch_later
 from satellite.session.state import Phase, State
 
 
@@ -47,9 +48,11 @@ def _stale_over(state: State, _now_s: float) -> Step:
     return replace(state, stale_until=None), []
 
 
-def _not_watched(state: State, _now_s: float) -> Step:
-    watch = replace(state.watch, accept_by=None)
-    return replace(state, watch=watch), [fx.DropServer(f"no answer to run-pipeline within {ACCEPT_S:.0f} s")]
+def _not_watched(state: State, now_s: float) -> Step:
+    # Home Assistant says nothing at all where its pipeline has no wake word; it answers pings and is not to be dropped.
+    pause_s = state.watch.pause_s
+    state = watch_later(state, now_s)
+    return state, [fx.TellServer(msg.MicStop()), fx.RemoteDeaf(pause_s)]
 
 
 def _watch_again(state: State, _now_s: float) -> Step:

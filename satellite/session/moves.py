@@ -13,6 +13,8 @@ from satellite.session.state import Phase, Sound, State
 ACCEPT_S = 3.0
 # The listener ends a command after `max_s` of audio; when it is dead, the clock does, so much later.
 STREAM_GRACE_S = 2.0
+# How long a server that does not listen for the wake word is left alone at most.
+LONGEST_PAUSE_S = 30.0
 # Speech-to-text of a long command on a small board takes 20 s.
 TRANSCRIPT_S = 30.0
 # How long after a barge-in the old answer may still arrive.
@@ -40,6 +42,14 @@ def begun(state: State, now_s: float) -> State:
         stop_by=now_s + state.max_s + STREAM_GRACE_S,
         wait_by=None,
     )
+
+
+def watch_later(state: State, now_s: float) -> State:
+    """The server does not listen for the wake word: it is asked again after a pause, longer each time."""
+    watch, pause_s = state.watch, state.watch.pause_s
+    later = min(LONGEST_PAUSE_S, 2 * pause_s)
+    watch = replace(watch, connection=None, heard_to=None, accept_by=None, retry_at=now_s + pause_s, pause_s=later)
+    return replace(state, watch=watch)
 
 
 def to_idle(state: State) -> Step:

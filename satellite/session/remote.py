@@ -11,13 +11,12 @@ from dataclasses import replace
 from satellite.core import effects as fx
 from satellite.core import events as ev
 from satellite.core import messages as msg
-from satellite.session.moves import ACCEPT_S, Step, begun, listen_for
-from satellite.session.state import Phase, State, Watch
+from satellite.session.moves import ACCEPT_S, Step, begun, listen_for, watch_later
+from satellite.session.state import Phase, State
 
 # A wake word that did not come is no failure.
 NOTHING_HEARD = frozenset({"wake-word-timeout", "wake_word_detection_aborted"})
-# A pipeline without wake word says so each time.
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+FIRST_PAUSE_S = 1.0
 
 
 def attend(state: State, now_s: float) -> Step:
@@ -80,7 +79,4 @@ def watch_failed(state: State, event: ev.PipelineFailed, now_s: float) -> Step:
     state = replace(state, stale_until=None)
     if state.watch.connection is None:
         return state, []
-    watch: Watch = _stopped(state).watch
-    if event.code not in NOTHING_HEARD:
-        watch = replace(watch, retry_at=now_s + watch.pause_s, pause_s=min(LONGEST_PAUSE_S, 2 * watch.pause_s))
-    return replace(state, watch=watch), []
+    return (_stopped(state) if event.code in NOTHING_HEARD else watch_later(state, now_s)), []
