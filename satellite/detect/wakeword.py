@@ -110,9 +110,11 @@ class WakeWords:
         self._unheard = dict.fromkeys((model.name for model in models), 0.0)
         longest = max((word.hops for word in self._words), default=0)
         self._warm_hops = max(WARM_HOPS, longest)
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Begin anew, as one that has heard nothing."""
+        self._embedding = self._embedding.fresh()
         self._window = Window(self._warm_hops, FEATURES, 0.0)
         # Three steps of the hop before, then the hop that is being filled.
         self._sound = np.zeros(_CONTEXT_SAMPLES + HOP_SAMPLES, np.float32)
@@ -135,8 +137,7 @@ class WakeWords:
     def fresh(self) -> WakeWords:
         """Another that has heard nothing; for the same thread, because they share the graphs."""
         other = copy.copy(self)
-        other._embedding = self._embedding.fresh()
-        other._forget()
+        other.forget()
         return other
 
     def keep_only(self, name: str) -> None:
