@@ -67,6 +67,7 @@ def test_without_a_canceller_it_wakes_itself_in_this_room(tmp_path: Path) -> Non
     live(tmp_path, "off", story)
 
 
+@pytest.mark.timeout(180)
 @needs_speex
 def test_its_own_wake_word_does_not_wake_it_and_a_persons_over_its_voice_does(tmp_path: Path) -> None:
     async def story(box: Box, ha: FakeHomeAssistant, room: Room) -> None:
