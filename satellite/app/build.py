@@ -103,7 +103,7 @@ def service(config: Config, identity: str, port: int) -> Service:
 
 def echoes(config: Config) -> bool:
     """Whether what is played is kept for the microphone's sake."""
-    return config.microphone.aec != "off"
+    return config.microphone.aec != "off" and config.speaker.device != "none"
 
 
 def reference(config: Config) -> Reference | None:

@@ -81,5 +81,9 @@ class ClockFit:
         points = np.array(self._best)
         first, second = np.triu_indices(len(points), k=len(points) // 3)
         apart = points[second] - points[first]
+        # A counter that stood still tells nothing of its speed.
+        apart = apart[apart[:, 0] > 0]
+        if not len(apart):
+            return
         ppm = float(np.median(apart[:, 1] / apart[:, 0])) * 1e6
         self.ppm = ppm if abs(ppm) <= _GREATEST_PPM else 0.0

@@ -12,7 +12,7 @@ from signals import noise
 from speech import clip, model
 
 from satellite.app import build
-from satellite.config import Config, ListeningConfig, PathsConfig, WakeWordConfig
+from satellite.config import Config, ListeningConfig, PathsConfig, SpeakerConfig, WakeWordConfig
 from satellite.core.audio import Frame
 from satellite.core.effects import ListenSettings
 from satellite.core.events import WakeDetected
@@ -90,3 +90,8 @@ def test_the_wake_words_run_on_the_incremental_embedding_unless_it_cannot_be_mad
     (tmp_path / "embedding_incremental.onnx").mkdir()
     (tmp_path / "embedding_incremental.onnx" / "full").touch()
     assert build.wake_words(config).statistics().engine == "openWakeWord, whole"
+
+
+def test_without_a_speaker_there_is_no_echo_to_cancel() -> None:
+    assert build.echoes(Config())
+    assert not build.echoes(Config(speaker=SpeakerConfig(device="none")))

@@ -45,3 +45,10 @@ def test_what_is_no_cards_clock_is_not_believed() -> None:
     clock = ClockFit(RATE_HZ)
     readings(clock, 1_000_000, 30)
     assert clock.ppm == 0
+
+
+def test_a_counter_that_stands_still_and_then_leaps_is_no_reason_to_divide_by_nothing() -> None:
+    clock = ClockFit(RATE_HZ)
+    for second in range(60):
+        clock.add(0 if second % 20 else second * 100 * RATE_HZ, 500.0 + second)
+    assert abs(clock.ppm) < 1e6
