@@ -33,7 +33,7 @@ def config(folder: Path) -> Config:
     plain = Config()
     return replace(
         plain,
-        microphone=replace(plain.microphone, device="command:cat /dev/zero"),
+        microphone=replace(plain.microphone, device="command:cat /dev/zero", aec="off"),
         speaker=replace(plain.speaker, device="none"),
         server=replace(plain.server, host="127.0.0.1", port=0),
         discovery=replace(plain.discovery, enabled=False),
