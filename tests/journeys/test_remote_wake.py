@@ -62,9 +62,8 @@ def test_home_assistant_hears_the_wake_word_in_all_sound(home: RunHome) -> None:
 
 def test_home_assistant_hears_the_wake_word_where_there_is_a_voice(home: RunHome) -> None:
     async def story(home: Home) -> None:
-        home.say(quiet(2.0))
-        await home.heard_out()
-        assert not home.ha.runs
+        # In one piece: the zeros of a card to which nobody speaks are another room.
+        home.say(quiet(3.0))
         spoken(home)
         await a_turn(home)
         home.say(quiet(OVER_S))
