@@ -66,6 +66,8 @@ def _command(tmp_path: Path, cards: VirtualCards) -> Iterator[tuple[Sink, Callab
     file = tmp_path / "heard.raw"
     sink = open_sink(replace(SPEAKER, device=f"command:{command(LISTEN, file)}"))
     assert sink
+    # On a busy machine Python takes longer to start than a speaker program may refuse sound.
+    wait_until(file.exists)
     yield sink, lambda: np.frombuffer(file.read_bytes() if file.exists() else b"", "<i2")
 
 
