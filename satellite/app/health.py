@@ -43,5 +43,5 @@ def summary(satellite: Satellite) -> str:
     if microphone == "open" and silent(satellite):
         microphone = "silent (dead, or muted in hardware)"
     speaker = satellite.playback.statistics().state
-    home = "connected" if satellite.conversation.connection is not None else "not connected"
+    home = "connected" if satellite.dialogue.state.connection is not None else "not connected"
     return f"Home Assistant: {home}; microphone: {microphone}; speaker: {speaker}"

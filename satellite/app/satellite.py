@@ -1,4 +1,4 @@
-"""The running satellite: carries events to the session and its effects to the world."""
+"""The running satellite: microphone, listener, session, server and speaker, plugged together."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 from satellite import session
 from satellite.app import build, influence, status
 from satellite.app.cues import Cues
+from satellite.app.dialogue import Dialogue, Observer
 from satellite.app.loading import in_background
 from satellite.app.recordings import Recordings
 from satellite.app.timers import restored, saved
@@ -26,8 +26,7 @@ from satellite.core import effects as fx
 from satellite.core import events as ev
 from satellite.core import messages as msg
 from satellite.core.audio import AudioFormat
-from satellite.core.errors import ControlError, IllegalEvent, ServerError, StateError
-from satellite.core.inbox import Inbox
+from satellite.core.errors import ControlError, ServerError, StateError
 from satellite.core.places import state_directory
 from satellite.device.capture import Capture
 from satellite.device.opening import open_sink, open_source
@@ -39,12 +38,9 @@ from satellite.network.discovery import Discovery
 from satellite.network.server import Server
 from satellite.network.trust import Trust
 from satellite.network.wake_service import WakeService
-from satellite.session import timers
 from satellite.state import State
 
 log = logging.getLogger(__name__)
-
-Observer: TypeAlias = Callable[[float, ev.Event | fx.Effect], None]
 
 
 class Satellite:
@@ -63,14 +59,11 @@ class Satellite:
         self.config = config
         self.memory = memory
         self._observe = observe
-        self._loop = asyncio.get_running_loop()
         self.started_at_s = time.monotonic()
-        self.inbox = Inbox(lambda: self._loop.call_soon_threadsafe(self._drain))
-        self.conversation = session.State(**influence.manners(config), muted=memory.muted)
-        self.timers = restored(memory.timers, self._loop.time(), time.time())
+        self.dialogue = self._make_dialogue()
+        self._post = self.dialogue.inbox.post
+        self._saved_timers = self.dialogue.timers.running
         self.utterance = Utterance()
-        self.illegal_events = self.bugs = 0
-        self._tick: asyncio.TimerHandle | None = None
         self._wanted = fx.ListenFor(None, memory.muted)
         self.tap = Tap(lambda: self._wanted.muted)
         self.cues = Cues(config.sounds, config.speaker.cue_volume)
@@ -84,22 +77,6 @@ class Satellite:
         self.capture: Capture | None = None
         self.listener: Listener | None = None
         self.wake_service: WakeService | None = None
-        self._perform: Mapping[type, Callable[[Any], None]] = MappingProxyType(
-            {
-                fx.TellServer: lambda effect: self._tell(effect.message),
-                fx.StartStream: self._start_stream,
-                fx.SendCommandAgain: self._send_command_again,
-                fx.DropServer: lambda effect: self.server.drop(effect.reason),
-                fx.RemoteDeaf: lambda _effect: None,
-                fx.ListenFor: self._listen_for,
-                fx.PlayCue: lambda effect: self.cues.play(effect.name, self.playback),
-                fx.StopCue: lambda effect: self.playback.remove(effect.name),
-                fx.PlayStart: self._play_start,
-                fx.PlayAudio: lambda effect: self.playback.feed(effect.source, effect.pcm),
-                fx.PlayEnd: lambda effect: self.playback.end(effect.source),
-                fx.StopPlayback: lambda _effect: self.playback.silence(),
-            }
-        )
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -133,8 +110,7 @@ class Satellite:
 
     async def stop(self) -> None:
         """Withdraw, hang up, let go of the devices, at once: each may take a second. Safe at any moment of `start`."""
-        if self._tick:
-            self._tick.cancel()
+        self.dialogue.stop()
         ends: list[Awaitable[None]] = [
             self.server.close(),
             self.recordings.close(),
@@ -154,20 +130,20 @@ class Satellite:
         listener = await in_background(build.listener, config, reference)
         if self.capture:
             self.capture.stop()
-            self.inbox.post(ev.DeviceFailed(ev.Device.MICROPHONE, "reopened for the new configuration", wanted=True))
+            self._post(ev.DeviceFailed(ev.Device.MICROPHONE, "reopened for the new configuration", wanted=True))
             # Now: the new listener must not be told of a command that the old one heard.
-            self._drain()
+            self.dialogue.drain()
         if reference is not self.reference:
             self.reference = reference
             self._renew_playback()
         self.listener, self.echo, microphone = listener, echo, config.microphone
         playing = partial(getattr, self, "is_playing")
-        self.wake_service = await build.wake_service(config, self.inbox.post, self.wake_service)
+        self.wake_service = await build.wake_service(config, self._post, self.wake_service)
         self.capture = Capture(
             lambda: self.tap.around(open_source(microphone)),
             microphone,
             listener,
-            build.routed(self.wake_service, self.inbox.post),
+            build.routed(self.wake_service, self._post),
             playing,
             echo=echo,
         )
@@ -179,9 +155,28 @@ class Satellite:
             self.discovery = Discovery(build.service(self.config, self.memory.identity, self.server.port))
             await self.discovery.start()
 
+    def _make_dialogue(self) -> Dialogue:
+        perform: dict[type, Callable[[Any], None]] = {
+            fx.TellServer: lambda effect: self._tell(effect.message),
+            fx.StartStream: self._start_stream,
+            fx.SendCommandAgain: self._send_command_again,
+            fx.DropServer: lambda effect: self.server.drop(effect.reason),
+            fx.RemoteDeaf: lambda _effect: None,
+            fx.ListenFor: self._listen_for,
+            fx.PlayCue: lambda effect: self.cues.play(effect.name, self.playback),
+            fx.StopCue: lambda effect: self.playback.remove(effect.name),
+            fx.PlayStart: self._play_start,
+            fx.PlayAudio: lambda effect: self.playback.feed(effect.source, effect.pcm),
+            fx.PlayEnd: lambda effect: self.playback.end(effect.source),
+            fx.StopPlayback: lambda _effect: self.playback.silence(),
+        }
+        state = session.State(**influence.manners(self.config), muted=self.memory.muted)
+        timers = restored(self.memory.timers, time.monotonic(), time.time())
+        return Dialogue(state, timers, perform, self._watch, self._keep)
+
     def _make_server(self, config: Config) -> Server:
         trust = Trust(config.server.trust == "first", self.memory.trusted, self._remember_server)
-        return Server(config.server, build.info(config), self.inbox.post, trust=trust)
+        return Server(config.server, build.info(config), self._post, trust=trust)
 
     def _remember_server(self, address: str) -> None:
         self.memory.trusted = address
@@ -189,7 +184,7 @@ class Satellite:
 
     def _make_playback(self) -> Playback:
         speaker = self.config.speaker
-        playback = Playback(partial(open_sink, speaker), speaker, self.inbox.post, self.reference)
+        playback = Playback(partial(open_sink, speaker), speaker, self._post, self.reference)
         playback.set_volume(speaker.volume if self.memory.volume is None else self.memory.volume)
         playback.attend(self._wanted.command is not None)
         return playback
@@ -214,7 +209,7 @@ class Satellite:
             await self._start_capture(config)
         self.config = replace(config, server=old.server)
         self._listen_for(self._wanted)
-        self.conversation = replace(self.conversation, **influence.manners(config))
+        self.dialogue.state = replace(self.dialogue.state, **influence.manners(config))
         self.cues = Cues(config.sounds, config.speaker.cue_volume)
         if old.speaker != config.speaker:
             self._renew_playback()
@@ -231,9 +226,9 @@ class Satellite:
         """Hang up and serve as the new configuration says; where that fails, as the old one said."""
         new = self._make_server(config)
         await self.server.close()
-        self._drain()
-        if self.conversation.connection is not None:
-            self._handle(ev.ServerLost(self.conversation.connection, "hung up for the new configuration"))
+        self.dialogue.drain()
+        if self.dialogue.state.connection is not None:
+            self.dialogue.handle(ev.ServerLost(self.dialogue.state.connection, "hung up for the new configuration"))
         try:
             self.server = new
             await new.start()
@@ -260,63 +255,25 @@ class Satellite:
         self.playback.stop()
         self.playback = self._make_playback()
         self.playback.start()
-        for sound in self.conversation.sounds:
-            self.inbox.post(ev.PlaybackFinished(sound.source, failed=True))
+        for sound in self.dialogue.state.sounds:
+            self._post(ev.PlaybackFinished(sound.source, failed=True))
 
-    # --- events and effects -----------------------------------------------------------------------------------------
-
-    def _drain(self) -> None:
-        for event in self.inbox.take():
-            self._handle(event)
-
-    def _handle(self, event: ev.Event) -> None:
-        now_s = self._loop.time()
-        self._guard(self._watch, now_s, event)
-        try:
-            self.conversation, effects, deadline_s = session.step(self.conversation, event, now_s)
-            effects += self._step_timers(event, now_s)
-        except IllegalEvent as error:
-            self.illegal_events += 1
-            log.error("ignored: %s", error)
-            return
-        for effect in effects:
-            self._guard(self._perform[type(effect)], effect)
-            self._guard(self._watch, self._loop.time(), effect)
-        if not self.conversation.kept:
-            self.utterance.forget()
-        times = [time_s for time_s in (deadline_s, self.timers.deadline_s) if time_s is not None]
-        self._schedule(min(times, default=None))
-
-    def _step_timers(self, event: ev.Event, now_s: float) -> list[fx.Effect]:
-        before = self.timers
-        self.timers, effects = timers.step(before, event, now_s)
-        for alarm in self.timers.alarms:
-            if alarm not in before.alarms:
-                log.info("%s", alarm)
-        if self.timers.running != before.running:
-            self.memory.timers = saved(self.timers, now_s, time.time())
-            self._save()
-        return effects
+    # --- effects ----------------------------------------------------------------------------------------------------
 
     def _watch(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         self.turns.write(now_s, what)
         self.recordings.write(what)
         self._observe(now_s, what)
 
-    def _guard(self, act: Callable[..., None], *about: object) -> None:
-        """A bug in one effect must not cost the others, nor the events behind it: the satellite would stay deaf."""
-        try:
-            act(*about)
-        except Exception:
-            self.bugs += 1
-            log.exception("a bug; the conversation goes on")
-
-    def _schedule(self, deadline_s: float | None) -> None:
-        if self._tick:
-            self._tick.cancel()
-            self._tick = None
-        if deadline_s is not None:
-            self._tick = self._loop.call_at(deadline_s, self._handle, ev.Tick())
+    def _keep(self) -> None:
+        """What outlives an event: the timers on disk, and the command for as long as it may be sent again."""
+        if not self.dialogue.state.kept:
+            self.utterance.forget()
+        running = self.dialogue.timers.running
+        if running != self._saved_timers:
+            self._saved_timers = running
+            self.memory.timers = saved(self.dialogue.timers, time.monotonic(), time.time())
+            self._save()
 
     def _tell(self, message: msg.Message) -> None:
         self.utterance.record(message)
@@ -368,10 +325,10 @@ class Satellite:
         if changes.trust_anew:
             self.server.trust.forget()
         if changes.alarm_off:
-            self.inbox.post(ev.AlarmDismissed())
+            self._post(ev.AlarmDismissed())
         if changes.muted is not None:
             self.memory.muted = changes.muted
-            self.inbox.post(ev.MuteChanged(changes.muted))
+            self._post(ev.MuteChanged(changes.muted))
         self._save()
         return status.settings(self)
 
@@ -387,11 +344,11 @@ class Satellite:
         Raises:
             ControlError: it would not be heard.
         """
-        if self.conversation.deaf:
+        if self.dialogue.state.deaf:
             raise ControlError("the microphone is muted, here or in Home Assistant; unmute it first")
         if self.capture is None or self.capture.statistics().state != "open":
             raise ControlError("there is no microphone to listen with; satellite --status tells more")
-        self.inbox.post(ev.ListenRequested())
+        self._post(ev.ListenRequested())
 
     def status(self) -> Mapping[str, Any]:
         """Everything that `--status` shows."""

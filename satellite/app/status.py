@@ -33,7 +33,7 @@ def settings(satellite: Satellite) -> Mapping[str, Any]:
 
 def report(satellite: Satellite) -> Mapping[str, Any]:
     """State, server, devices, counters and queues, as plain JSON values."""
-    conversation = satellite.conversation
+    conversation = satellite.dialogue.state
     return {
         "version": __version__,
         "uptime_s": round(time.monotonic() - satellite.started_at_s, 1),
@@ -56,11 +56,11 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
         "recordings": satellite.recordings.status(),
         "discovery": asdict(satellite.discovery.statistics()) if satellite.discovery else "off",
         "inbox": {
-            **asdict(satellite.inbox.statistics()),
-            "illegal_events": satellite.illegal_events,
-            "bugs": satellite.bugs,
+            **asdict(satellite.dialogue.inbox.statistics()),
+            "illegal_events": satellite.dialogue.illegal_events,
+            "bugs": satellite.dialogue.bugs,
         },
-        "timers": shown(satellite.timers, asyncio.get_running_loop().time()),
+        "timers": shown(satellite.dialogue.timers, asyncio.get_running_loop().time()),
         "kept_command": asdict(satellite.utterance.statistics()),
         "last_turns": satellite.turns.last(),
     }

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from fakes_ha import FakeHomeAssistant
 
+from satellite.app.dialogue import Observer
 from satellite.app.health import dead_thread
-from satellite.app.satellite import Observer, Satellite
+from satellite.app.satellite import Satellite
 from satellite.config import Config
 from satellite.core import effects as fx
 from satellite.core import events as ev
@@ -83,12 +84,12 @@ def test_a_bug_in_one_effect_costs_neither_the_other_effects_nor_the_events_behi
             raise ZeroDivisionError
 
     async def story(satellite: Satellite) -> None:
-        satellite.inbox.post(ev.ServerConnected(1, "peer"))
-        satellite.inbox.post(ev.DeviceReady(ev.Device.SPEAKER, "there"))
-        satellite.inbox.post(WAKE)
-        await until(lambda: satellite.conversation.turn == 1)
-        assert satellite.bugs == 3
-        assert satellite.conversation.phase is Phase.REQUESTED
+        satellite.dialogue.inbox.post(ev.ServerConnected(1, "peer"))
+        satellite.dialogue.inbox.post(ev.DeviceReady(ev.Device.SPEAKER, "there"))
+        satellite.dialogue.inbox.post(WAKE)
+        await until(lambda: satellite.dialogue.state.turn == 1)
+        assert satellite.dialogue.bugs == 3
+        assert satellite.dialogue.state.phase is Phase.REQUESTED
 
     lived(tmp_path, story, observe)
     assert "a bug; the conversation goes on" in caplog.text
@@ -98,13 +99,13 @@ def test_a_server_that_is_renewed_is_lost_to_the_conversation(tmp_path: Path) ->
     async def story(satellite: Satellite) -> None:
         async with FakeHomeAssistant(satellite.server.port) as ha:
             await ha.connected()
-            await until(lambda: satellite.conversation.connection is not None)
+            await until(lambda: satellite.dialogue.state.connection is not None)
             settings = replace(satellite.config.server, allow=("127.0.0.1",))
             await satellite.reload(replace(satellite.config, server=settings))
-            assert satellite.conversation.connection is None
-            satellite.inbox.post(WAKE)
+            assert satellite.dialogue.state.connection is None
+            satellite.dialogue.inbox.post(WAKE)
             await asyncio.sleep(0)
-            assert satellite.conversation.accept_by is None, "nobody is there to accept it"
+            assert satellite.dialogue.state.accept_by is None, "nobody is there to accept it"
 
     lived(tmp_path, story)
 
@@ -135,7 +136,7 @@ def test_a_model_that_is_missing_leaves_all_as_it_was(tmp_path: Path) -> None:
         with pytest.raises(ModelError):
             await satellite.reload(replace(before, command=replace(before.command, max_s=10.0)))
         assert satellite.config is before
-        assert satellite.conversation.max_s == before.command.max_s
+        assert satellite.dialogue.state.max_s == before.command.max_s
 
     lived(tmp_path, story)
 
@@ -181,7 +182,7 @@ def test_a_thread_that_a_bug_has_ended_is_found(tmp_path: Path) -> None:
         assert dead_thread(satellite) == ""
         microphone = satellite.config.microphone
         source = partial(open_source, microphone)
-        satellite.capture = Capture(source, microphone, Broken(), satellite.inbox.post, lambda: False)
+        satellite.capture = Capture(source, microphone, Broken(), satellite.dialogue.inbox.post, lambda: False)
         satellite.capture.start()
         await until(lambda: dead_thread(satellite) == "capture")
 
