@@ -33,6 +33,7 @@ class FakeSource:
     def __init__(self, form: AudioFormat, period_s: float = 0.004) -> None:
         self.format = form
         self.period_s = period_s
+        self.first_sound_s = 5.0
         self.description = f"fake microphone ({form})"
         self.closed_in: list[threading.Thread] = []
         self._script: deque[Captured | BaseException] = deque()
@@ -64,6 +65,7 @@ class FakeSink:
         self.format = form
         self.period_frames = form.rate_hz * period_ms // 1000
         self.description = f"fake speaker ({form})"
+        self.may_hang = True
         self.closed_in: list[threading.Thread] = []
         self.writes_s: list[float] = []
         self.drops = self.drains = 0

@@ -41,6 +41,23 @@ DEAF = """
     import time
     time.sleep(60)
 """
+# Is slow to start: reads nothing before a file appears, then writes all that it hears into another; then waits.
+LATE = """
+    import os, sys, time
+    while not os.path.exists(sys.argv[1]):
+        time.sleep(0.01)
+    out = open(sys.argv[2], "ab", buffering=0)
+    while data := os.read(0, 960):
+        out.write(data)
+"""
+# Hears the first 32 KiB, and then nothing more.
+SATED = """
+    import os, time
+    left = 32_768
+    while left > 0:
+        left -= len(os.read(0, left))
+    time.sleep(60)
+"""
 # Will not be ended by a polite signal, and has a child that holds the pipe.
 STUBBORN = """
     import signal, subprocess, sys, time

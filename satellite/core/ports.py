@@ -31,6 +31,10 @@ class Source(Protocol):
         """How long it takes to deliver one period; the capture thread waits half of it between empty reads."""
 
     @property
+    def first_sound_s(self) -> float:
+        """How long its first sound may take after the open: a program may have to start, or to connect, first."""
+
+    @property
     def description(self) -> str:
         """For the log: the device and what it granted."""
 
@@ -64,6 +68,10 @@ class Sink(Protocol):
     @property
     def underruns(self) -> int:
         """How often it ran dry."""
+
+    @property
+    def may_hang(self) -> bool:
+        """A write may never return; otherwise it gives up by itself and raises DeviceLost, however long it took."""
 
     def write(self, pcm: bytes) -> None:
         """Queue whole frames, waiting until there is room. After an underrun the same bytes are written again.

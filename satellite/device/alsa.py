@@ -34,6 +34,7 @@ from satellite.device.refusal import WORDS, reason, refusal
 
 # Bluetooth and some USB devices need 1 to 2 s; a frozen server would need 30.
 ANSWER_S = 4
+FIRST_SOUND_S = 5.0
 # A write that gets nowhere so often in a row never will.
 _FUTILE_WRITES = 16
 _DRAIN_MARGIN_S = 0.5
@@ -42,9 +43,10 @@ _NOTHING = Captured(b"")
 _CHILD = """
 import json, os, signal, sys
 folder, device, direction, seconds, curious = sys.argv[1:]
-signal.alarm(int(seconds))
 sys.path.append(folder)
 import alsaaudio
+# Only now: a slow board needs a second to get here.
+signal.alarm(int(seconds))
 kind = alsaaudio.PCM_CAPTURE if direction == "capture" else alsaaudio.PCM_PLAYBACK
 try:
     pcm = alsaaudio.PCM(kind, alsaaudio.PCM_NONBLOCK, device=device, rate=48000, channels=1, periodsize=1024)
@@ -140,6 +142,10 @@ class AlsaSource:
         return self._granted.format
 
     @property
+    def first_sound_s(self) -> float:
+        return FIRST_SOUND_S
+
+    @property
     def period_s(self) -> float:
         return self._granted.period_frames / self._granted.format.rate_hz
 
@@ -197,6 +203,10 @@ class AlsaSink:
     @property
     def description(self) -> str:
         return f"{self._name}: {self._granted}"
+
+    @property
+    def may_hang(self) -> bool:
+        return True
 
     @property
     def underruns(self) -> int:

@@ -42,12 +42,10 @@ class Patience:
     """How long the capture thread waits, and for what.
 
     Attributes:
-        first_frames_s: after an open: a program (command:) may have to start, or to connect, first.
-        no_frames_s: later; a device that delivers nothing for so long is lost, whatever ALSA says.
+        no_frames_s: after its first sound; a device that delivers nothing for so long is lost, whatever ALSA says.
         longest_gap_s: what a re-opened microphone owes the listener at most; older sound interests nobody.
     """
 
-    first_frames_s: float = 5.0
     no_frames_s: float = 2.0
     longest_gap_s: float = 60.0
 
@@ -215,7 +213,7 @@ class Capture:
         self._description = source.description
         longest = round(self._patience.longest_gap_s * RATE_HZ)
         self._lose(min(self._gap.close(time.monotonic()), longest), "reopen")
-        heard_s, patience_s = time.monotonic(), self._patience.first_frames_s
+        heard_s, patience_s = time.monotonic(), source.first_sound_s
         try:
             while not self._stopping:
                 before, overruns = self._bytes, self._overruns

@@ -9,6 +9,8 @@ import select
 import shlex
 import signal
 import subprocess
+import sys
+import termios
 import time
 from pathlib import Path
 from typing import IO
@@ -21,8 +23,10 @@ from satellite.device.pacing import PlayClock
 
 # How long a program gets to end by itself; closing must not wait longer.
 _GRACE_S = 0.2
-# How long a speaker program may refuse sound.
-_REFUSAL_S = 2.0
+# How long a program may take to start, or to connect: one in Python needs five seconds on a small board.
+START_S = 20.0
+# How long a speaker program may refuse sound after that.
+REFUSAL_S = 2.0
 _READ_BYTES = 64 * 1024
 _LAST_WORDS_BYTES = 4096
 
@@ -48,6 +52,10 @@ class CommandSource:
     @property
     def format(self) -> AudioFormat:
         return self._format
+
+    @property
+    def first_sound_s(self) -> float:
+        return START_S
 
     @property
     def period_s(self) -> float:
@@ -84,16 +92,21 @@ class CommandSink:
 
     Args:
         command: as for CommandSource.
+        start_s: how long it may take until it takes its first sound.
+        refusal_s: how long it may take nothing later on.
 
     Raises:
         DeviceError: the program cannot be started.
     """
 
-    def __init__(self, command: str, config: SpeakerConfig) -> None:
+    def __init__(
+        self, command: str, config: SpeakerConfig, *, start_s: float = START_S, refusal_s: float = REFUSAL_S
+    ) -> None:
         self._format = AudioFormat(config.rate_hz, config.channels, 2)
         self._period_frames = round(config.rate_hz * config.period_ms / 1000)
         self._buffer_frames = round(config.rate_hz * config.buffer_ms / 1000)
         self._command = command
+        self._start_s, self._refusal_s = start_s, refusal_s
         self._clock = PlayClock(config.rate_hz)
         self._program = self._start()
         self._dropped = False
@@ -111,6 +124,10 @@ class CommandSink:
         return f"{self._program.text} ({self._format})"
 
     @property
+    def may_hang(self) -> bool:
+        return False
+
+    @property
     def underruns(self) -> int:
         return self._clock.underruns
 
@@ -122,7 +139,7 @@ class CommandSink:
         ahead = self._clock.queued + frames - self._buffer_frames
         if ahead > 0 and self._clock.queued:
             time.sleep(min(ahead, self._clock.queued) / self._format.rate_hz)
-        self._program.send(pcm)
+        self._program.send(pcm, self._start_s, self._refusal_s)
         self._clock.wrote(frames)
 
     def queued_frames(self) -> int:
@@ -156,6 +173,7 @@ class _Program:
         arguments = _arguments(command, form)
         self.name = Path(arguments[0]).name
         self.closed = False
+        self._sent_bytes = 0
         self._said = b""
         try:
             self._process = subprocess.Popen(
@@ -181,17 +199,20 @@ class _Program:
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, size)
 
-    def send(self, data: bytes) -> None:
-        """Write all of it. Raises DeviceLost when the program ends or takes nothing for _REFUSAL_S."""
+    def send(self, data: bytes, start_s: float, refusal_s: float) -> None:
+        """Write all of it. Raises DeviceLost when the program ends, or takes nothing for so long, at first or later."""
         if self.closed:
             raise DeviceLost(f"{self.name} is closed")
         pipe = _open(self._process.stdin).fileno()
         rest = memoryview(data)
         while rest:
             try:
-                rest = rest[os.write(pipe, rest) :]
+                sent = os.write(pipe, rest)
+                self._sent_bytes += sent
+                rest = rest[sent:]
             except BlockingIOError:
-                if not select.select([], [pipe], [], _REFUSAL_S)[1]:
+                patience_s = refusal_s if _unread_bytes(pipe) < self._sent_bytes else start_s
+                if not select.select([], [pipe], [], patience_s)[1]:
                     raise DeviceLost(f"{self.name} takes no sound") from None
             except BrokenPipeError:
                 raise DeviceLost(self.farewell()) from None
@@ -242,6 +263,10 @@ def _arguments(command: str, form: AudioFormat) -> list[str]:
     for placeholder, value in values.items():
         arguments = [argument.replace(placeholder, value) for argument in arguments]
     return arguments
+
+
+def _unread_bytes(pipe: int) -> int:
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def _open(pipe: IO[bytes] | None) -> IO[bytes]:

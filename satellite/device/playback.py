@@ -166,7 +166,7 @@ class Playback:
         return self._voices.audible
 
     def hung_s(self) -> float:
-        """How long the write under way has taken; 0 when none is. Beyond 2 s the card hangs, and only exit helps."""
+        """How long a write that may never return has taken; 0 when none is. Beyond 2 s only exit helps."""
         player = self._player
         return player.hung_s() if player else 0.0
 
@@ -184,7 +184,7 @@ class Playback:
             self._finished,
             self._failed,
             self._reopens,
-            round(self.hung_s(), 3),
+            round(player.writing_s(), 3) if player else 0.0,
         )
 
     # Below here: the thread.

@@ -98,10 +98,14 @@ class Player:
             self._write(talking, percent)
             self._perhaps_rest()
 
-    def hung_s(self) -> float:
+    def writing_s(self) -> float:
         """How long the write under way has taken; 0 when none is. From any thread."""
         since_s = self._writing_since_s
         return 0.0 if since_s is None else time.monotonic() - since_s
+
+    def hung_s(self) -> float:
+        """The same, where nothing but the end of the process may free it: else 0."""
+        return self.writing_s() if self._sink.may_hang else 0.0
 
     def _fill(self, voice: Voice) -> bool:
         """Make a period of it ready if that is possible; whether it has something to say."""

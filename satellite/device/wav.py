@@ -14,6 +14,7 @@ from satellite.core.ports import Captured
 from satellite.device.pacing import PlayClock
 
 PERIOD_S = 0.016
+FIRST_SOUND_S = 5.0
 SINK_PERIOD_S = 0.020
 SINK_BUFFER_S = 0.1
 _BLOCK_BYTES = 16 * 1024
@@ -51,6 +52,10 @@ class WavSource:
     @property
     def format(self) -> AudioFormat:
         return self._format
+
+    @property
+    def first_sound_s(self) -> float:
+        return FIRST_SOUND_S
 
     @property
     def period_s(self) -> float:
@@ -135,6 +140,10 @@ class WavSink:
     @property
     def description(self) -> str:
         return f"{self._path} ({self._format})"
+
+    @property
+    def may_hang(self) -> bool:
+        return True
 
     @property
     def underruns(self) -> int:

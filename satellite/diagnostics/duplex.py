@@ -135,12 +135,14 @@ def play(sink: Sink, pcm: bytes, hung: Callable[[], None], patience_s: float = _
     """Play a sound of the speaker's format to its end, in this thread.
 
     Args:
-        hung: called in another thread when the speaker takes `patience_s` longer than the sound; nothing but the end
-            of the process frees a write that hangs.
+        hung: called in another thread when a speaker that may hang takes `patience_s` longer than the sound; nothing
+            but the end of the process frees a write that hangs.
 
     Raises:
         DeviceLost: the speaker failed.
     """
+    if not sink.may_hang:
+        return _play(sink, pcm)
     watch = threading.Timer(len(pcm) / sink.format.second_bytes + patience_s, hung)
     watch.daemon = True
     watch.start()

@@ -16,7 +16,6 @@ from satellite.diagnostics.measure import Span
 
 # Half a minute of eight channels at 192 kHz, half an hour of what a satellite hears.
 LIMIT_BYTES = 64 << 20
-FIRST_SOUND_S = 5.0
 NO_SOUND_S = 3.0
 # Cards click, and settle, when they start.
 SETTLING_S = 0.2
@@ -80,7 +79,7 @@ def live_batches(source: Source, clock: Callable[[], float] = time.monotonic) ->
         DeviceLost: it fails, or gives no sound.
     """
     overruns = 0
-    heard_s, patience_s = clock(), FIRST_SOUND_S
+    heard_s, patience_s = clock(), source.first_sound_s
     while True:
         captured = source.read()
         now_s = clock()

@@ -18,8 +18,8 @@ from satellite.library.monitor import Monitor
 
 log = logging.getLogger(__name__)
 
-# A program (command:) may have to start first; later, a device that is silent for so long is lost, whatever ALSA says.
-_FIRST_SOUND_S, _NO_SOUND_S = 5.0, 2.0
+# After its first sound a device that is silent for so long is lost, whatever ALSA says.
+_NO_SOUND_S = 2.0
 _JOIN_S = 1.0
 
 
@@ -120,7 +120,7 @@ class Intake:
             self._put(chunker.flush(time.monotonic()))
 
     def _read(self, source: Source, chunker: Chunker) -> None:
-        heard_s, patience_s = time.monotonic(), _FIRST_SOUND_S
+        heard_s, patience_s = time.monotonic(), source.first_sound_s
         fresh = False
         while not self._stopping.is_set():
             captured = source.read()

@@ -149,7 +149,7 @@ def test_a_speaker_and_a_server_that_hang_are_left_together_not_one_after_the_ot
         writer.transport.pause_reading()
         writer.write(b'{"type": "run-satellite"}\n{"type": "audio-start"}\n')
         writer.write(b'{"type": "audio-chunk", "payload_length": 1000000}\n' + bytes(1_000_000))
-        await until(lambda: satellite.playback.hung_s() > 0.2)
+        await until(lambda: satellite.playback.statistics().hung_s > 0.2)
         for _ in range(30):
             satellite.server.tell(msg.MicAudio(bytes(32_000)))
             await asyncio.sleep(0)

@@ -365,9 +365,10 @@ def test_a_microphone_that_never_gives_anything_is_told_once(start: StartCapture
 
     def open_source() -> Source:
         opened.append(FakeSource(MONO))
+        opened[-1].first_sound_s = 0.02
         return opened[-1]
 
-    start(open_source, patience=Patience(first_frames_s=0.02))
+    start(open_source)
     wait_until(lambda: len(opened) >= 3)
     assert len(mailbox.of(DeviceFailed)) == 1
     assert mailbox.of(DeviceReady) == []

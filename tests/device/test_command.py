@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes_device import wait_until
-from programs import DEAF, FAIL, LISTEN, OVERRUN, STUBBORN, command
+from programs import DEAF, FAIL, LATE, LISTEN, OVERRUN, SATED, STUBBORN, command
 from satcard.satcard import VirtualCards
 
 from satellite.config import MicrophoneConfig, SpeakerConfig
@@ -151,14 +152,34 @@ def test_a_speaker_program_that_ends_is_lost_with_its_last_words() -> None:
 
 
 def test_a_speaker_program_that_takes_nothing_is_lost() -> None:
-    with closing(CommandSink(command(DEAF), SPEAKER)) as sink:
+    for program, start_s, refusal_s in ((DEAF, 0.2, 60.0), (SATED, 60.0, 0.2)):
+        with closing(CommandSink(command(program), SPEAKER, start_s=start_s, refusal_s=refusal_s)) as sink:
 
-        def never() -> bool:
-            sink.write(bytes(1920))
-            return False
+            def never(sink: CommandSink = sink) -> bool:
+                sink.write(bytes(9_600))
+                return False
 
-        with pytest.raises(DeviceLost, match="takes no sound"):
-            wait_until(never)
+            with pytest.raises(DeviceLost, match="takes no sound"):
+                wait_until(never)
+
+
+def test_a_speaker_program_that_starts_slowly_is_waited_for_and_loses_nothing(tmp_path: Path) -> None:
+    go, heard = tmp_path / "go", tmp_path / "heard"
+    sound = np.arange(1, 24_001, dtype="<i2").tobytes()
+    with closing(CommandSink(command(LATE, go, heard), SPEAKER, refusal_s=0.1)) as sink:
+        # Longer than it may refuse sound later on: the first write that finds the pipe full has to wait for it.
+        late = threading.Timer(1.0, go.touch)
+        late.start()
+        for at in range(0, len(sound), 1_920):
+            sink.write(sound[at : at + 1_920])
+        late.join()
+        wait_until(lambda: heard.exists() and heard.read_bytes() == sound)
+        assert not sink.may_hang
+
+
+def test_a_program_may_need_longer_than_a_card_for_its_first_sound() -> None:
+    with closing(CommandSource("sleep 60", MIC)) as source:
+        assert source.first_sound_s == 20.0
 
 
 def test_no_more_than_the_buffer_waits_in_the_pipe(tmp_path: Path) -> None:

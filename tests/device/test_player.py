@@ -29,6 +29,7 @@ class PatientSink:
         self.format = CARD
         self.period_frames = PERIOD
         self.description = "a patient speaker"
+        self.may_hang = True
         self.underruns = self.drops = self.drains = 0
         self._samples = np.zeros(0, np.int16)
         self._queued = 0
