@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from satellite.codec.waiting import Bell
 from satellite.core.audio import AudioFormat, Int16, samples_of
 from satellite.core.errors import ChannelsOutOfRange, RateOutOfRange, SatelliteError
+from satellite.core.waiting import Bell
 from satellite.dsp.convert import HIGHEST_HZ, LOWEST_HZ, MOST_CHANNELS, Converter, check
 
 WAITING_S = 10.0
@@ -86,7 +86,7 @@ class Conformer:
             self._form = form
             self._rate_hz = self._rate_hz or form.rate_hz
             self._channels = self._channels or form.channels
-            self._converter = Converter(form, self._rate_hz, self._channels)
+            self._converter = Converter(form, self._rate_hz, self._channels, prompt=True)
         if self._converter:
             yield from self._frame(self._converter.process(pcm))
 

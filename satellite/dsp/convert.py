@@ -34,12 +34,15 @@ class Converter:
         form: of what comes in.
         rate_hz, channels: of what goes out.
         channel: take only this one of the incoming channels, from 0; MEAN takes all.
+        prompt: give the first samples early (see Resampler).
 
     Raises:
         AudioFormatError: the format, or the channel, does not exist.
     """
 
-    def __init__(self, form: AudioFormat, rate_hz: int, channels: int, channel: int = MEAN) -> None:
+    def __init__(
+        self, form: AudioFormat, rate_hz: int, channels: int, channel: int = MEAN, *, prompt: bool = False
+    ) -> None:
         check(form)
         if channel >= form.channels:
             raise AudioFormatError(f"there is no channel {channel}: it has {form.channels}, counted from 0")
@@ -48,7 +51,7 @@ class Converter:
         self._channels = channels
         self._channel = channel
         self._straight = channel == MEAN and form.channels == channels
-        self._resampler = Resampler(form.rate_hz, rate_hz, channels if self._straight else 1)
+        self._resampler = Resampler(form.rate_hz, rate_hz, channels if self._straight else 1, prompt=prompt)
         self._rest = b""
 
     def process(self, pcm: bytes) -> Int16:

@@ -35,6 +35,33 @@ def test_any_cutting_gives_the_same_samples_bit_by_bit(pair: tuple[int, int], cu
     np.testing.assert_array_equal(convert(Resampler(*pair), samples, sorted(cuts)), whole)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(PAIRS), st.lists(st.integers(0, 4000), max_size=12), st.integers(0, 4000))
+def test_a_prompt_one_gives_what_comes_behind_silence_for_any_cutting_and_after_a_flush(
+    pair: tuple[int, int], cuts: list[int], count: int
+) -> None:
+    samples = noise(count)
+    behind_silence = convert(Resampler(*pair), np.concatenate([np.zeros(pair[0], np.int16), samples]), [])[pair[1] :]
+    resampler = Resampler(*pair, prompt=True)
+    once = convert(resampler, samples, sorted(cuts))
+    both = min(len(once), len(behind_silence))
+    assert abs(len(once) - count * pair[1] / pair[0]) <= 1
+    assert np.abs(once[:both].astype(int) - behind_silence[:both]).max(initial=0) <= 1
+    np.testing.assert_array_equal(convert(resampler, samples, []), once)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("to_hz", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("from_hz", [16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
+def test_a_prompt_one_gives_its_first_sample_within_23_ms(from_hz: int, to_hz: int, channels: int) -> None:
+    prompt = Resampler(from_hz, to_hz, channels, prompt=True)
+    assert len(prompt.process(noise(round(0.023 * from_hz), channels)))
+
+
+def test_a_prompt_one_takes_rates_that_have_nothing_in_common() -> None:
+    assert len(convert(Resampler(44_101, 48_000, prompt=True), noise(44_101), [100])) == 48_000
+
+
 def test_one_sample_at_a_time_gives_the_same_samples() -> None:
     samples = noise(1500)
     whole = convert(Resampler(44_100, 16_000), samples, [])
