@@ -25,16 +25,24 @@ class Room:
         cards: not started yet, one channel each; the microphone has RATE_HZ, the speaker any rate.
         delay_s: from the speaker to the microphone.
         gain: of the way.
+        response: of the room and the speaker, float64, (n,), at RATE_HZ; None: the sound comes as it is.
         noise: standard deviation of the room's noise, in steps of 16 bits.
         seconds: how long the room lasts.
     """
 
     def __init__(
-        self, cards: VirtualCards, *, delay_s: float = 0.4, gain: float = 0.3, noise: float = 10, seconds: float = 60
+        self,
+        cards: VirtualCards,
+        *,
+        delay_s: float = 0.4,
+        gain: float = 0.3,
+        response: npt.NDArray[np.float64] | None = None,
+        noise: float = 10,
+        seconds: float = 60,
     ) -> None:
         self._cards = cards
         self._delay_s = delay_s
-        self._gain = gain
+        self._response = gain * (np.ones(1) if response is None else response)
         self._air = np.random.default_rng(3).normal(0, noise, round(seconds * RATE_HZ))
         self._file = cards.directory / "mic" / "in"
         self._thread = threading.Thread(target=self._run, name="room", daemon=True)
@@ -60,23 +68,24 @@ class Room:
     def _run(self) -> None:
         at = None
         while not self._over.wait(_LOOK_S):
-            heard = self._cards.heard()[self._carried :]
+            heard = self._cards.heard(2 * self._carried)
             self._carried += len(heard)
             if at is None and len(heard):
                 at = round((self._started_s("speaker") - self._started_s("mic") + self._delay_s) * RATE_HZ)
             if at is not None:
-                at = self._add(at, self._resampler.resample_chunk(heard.astype(np.float64) * self._gain))
+                sound = self._resampler.resample_chunk(heard.astype(np.float64))
+                self._add(at, np.convolve(sound, self._response) if len(sound) else sound)
+                at += len(sound)
 
     def _started_s(self, card: str) -> float:
         return float(self._cards.wait_for(card, "start")[0][0])
 
-    def _add(self, at: int, sound: npt.NDArray[np.float64]) -> int:
-        """Put it into the future; the place after it."""
+    def _add(self, at: int, sound: npt.NDArray[np.float64]) -> None:
+        """Put it into the future."""
         with self._lock, self._file.open("r+b") as file:
             self._air[at : at + len(sound)] += sound
             file.seek(2 * at)
             file.write(_pcm(self._air[at : at + len(sound)]))
-        return at + len(sound)
 
 
 def _pcm(sound: npt.NDArray[np.float64]) -> bytes:
