@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from satellite.codec.waiting import Bell
 from satellite.core.errors import InputEnded, Overflow
+from satellite.core.waiting import Bell
 
 LIMIT_BYTES = 8 * 1024 * 1024
 

@@ -15,9 +15,9 @@ from satellite.codec.extra import decoded
 from satellite.codec.frames import WAITING_S, AudioFrame, Conformer, FrameQueue, Losses
 from satellite.codec.kinds import ID3_BYTES, SOUND_BYTES, TAG_LIMIT_BYTES, Kind, labelled, recognised, tag_bytes
 from satellite.codec.pipe import LIMIT_BYTES, StreamBuffer
-from satellite.codec.waiting import Bell
 from satellite.codec.wav_stream import WavStream
 from satellite.core.errors import AudioFormatError, SatelliteError
+from satellite.core.waiting import Bell
 
 log = logging.getLogger(__name__)
 

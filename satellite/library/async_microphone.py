@@ -63,7 +63,7 @@ class AsyncMicrophone:
         async with self._one_at_a_time:
             self.incoming.begin()
             try:
-                await self.incoming.monitor.wait_async(self.incoming.opening)
+                await self.incoming.bell.wait_async(self.incoming.opening)
             except BaseException:
                 self.incoming.end()
                 raise
@@ -96,7 +96,7 @@ class AsyncMicrophone:
         """As Microphone.read_with_metadata()."""
         self.incoming.check_process()
         timeout_s = None if timeout_ms is None else timeout_ms / 1000
-        got: Chunk | End | None = await self.incoming.monitor.wait_async(self.incoming.next, timeout_s)
+        got: Chunk | End | None = await self.incoming.bell.wait_async(self.incoming.next, timeout_s)
         return chunk_or_end(got)
 
     async def aiter_with_metadata(self) -> AsyncIterator[Chunk]:

@@ -50,7 +50,7 @@ class AsyncSpeaker:
         async with self._starts:
             self._outgoing.begin()
             try:
-                await self._outgoing.monitor.wait_async(self._outgoing.opening)
+                await self._outgoing.bell.wait_async(self._outgoing.opening)
             except BaseException:
                 self._outgoing.end()
                 raise
@@ -83,12 +83,12 @@ class AsyncSpeaker:
         outlet, rest = self._outgoing.outlet, self._outgoing.pcm(samples)
         async with self._writes:
             while rest:
-                taken = await self._outgoing.monitor.wait_async(lambda: outlet.offer(rest))  # noqa: B023 - at once
+                taken = await self._outgoing.bell.wait_async(lambda: outlet.offer(rest))  # noqa: B023 - at once
                 rest = rest[taken or 0 :]
 
     async def drain(self) -> None:
         """As Speaker.drain(). Cancelled, it lets the sound go on."""
-        await self._outgoing.monitor.wait_async(self._outgoing.outlet.drained)
+        await self._outgoing.bell.wait_async(self._outgoing.outlet.drained)
 
     @property
     def is_open(self) -> bool:

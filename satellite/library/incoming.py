@@ -11,10 +11,10 @@ from enum import Enum
 from satellite.config import MicrophoneConfig
 from satellite.core.errors import AlreadyRunning, ForkedProcess, NotRunning
 from satellite.core.ports import Source
+from satellite.core.waiting import Bell
 from satellite.library.chunks import Chunk, Chunker, Heard
 from satellite.library.devices import opened
 from satellite.library.intake import Intake
-from satellite.library.monitor import Monitor
 from satellite.library.settings import InputSettings
 from satellite.library.speaking import Detector, detector
 
@@ -53,12 +53,12 @@ class MicrophoneStatistics:
 class Incoming:
     """The runs of a microphone, one at a time.
 
-    `opening` and `next` are attempts for `monitor.wait`.
+    `opening` and `next` are attempts for `bell.wait`.
     """
 
     def __init__(self, settings: InputSettings) -> None:
         self.settings = settings
-        self.monitor = Monitor()
+        self.bell = Bell()
         self._process = os.getpid()
         self._ears = Ears(settings)
         self._intake: Intake | None = None
@@ -81,11 +81,11 @@ class Incoming:
     def begin(self) -> None:
         """Start a run, from a clean state. Raises AlreadyRunning, ForkedProcess."""
         self.check_process()
-        with self.monitor:
+        with self.bell:
             if self._intake and self._intake.running:
                 raise AlreadyRunning("the microphone is running: stop it before you start it again")
             # Nothing of the thread's may lead back here: see below.
-            intake = Intake(self._ears.open, self._ears.chunker, self.settings.queued_chunks, self.monitor)
+            intake = Intake(self._ears.open, self._ears.chunker, self.settings.queued_chunks, self.bell, self._intake)
             self._intake, self._last = intake, None
         # Whoever forgets to stop it, and then forgets it, does not keep the device.
         self._forgotten.detach()
@@ -115,7 +115,7 @@ class Incoming:
         intake = self._intake
         if intake:
             intake.stop()
-        with self.monitor:
+        with self.bell:
             self._last = None
         return intake
 

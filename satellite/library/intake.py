@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from satellite.core.audio import RATE_HZ
 from satellite.core.errors import AudioFormatError, DeviceLost, DeviceUnsupported, SatelliteError
 from satellite.core.ports import Source
+from satellite.core.waiting import Bell
 from satellite.device.gap import GapClock
 from satellite.library.chunks import Chunker, Heard
-from satellite.library.monitor import Monitor
 
 log = logging.getLogger(__name__)
 
 # After its first sound a device that is silent for so long is lost, whatever ALSA says.
 _NO_SOUND_S = 2.0
-_JOIN_S = 1.0
+_JOIN_S = 5.0
 
 
 @dataclass
@@ -42,7 +42,8 @@ class Intake:
         open_source: opens the microphone; called in the thread, as are the two below.
         prepare: makes the chunker for the open microphone.
         capacity: chunks that may wait.
-        monitor: guards what others look at, and tells them of every change.
+        bell: guards what others look at, and tells them of every change.
+        before: may still hold the device, or be about to get it: it is waited for first.
     """
 
     def __init__(
@@ -50,17 +51,19 @@ class Intake:
         open_source: Callable[[], Source],
         prepare: Callable[[Source], Chunker],
         capacity: int,
-        monitor: Monitor,
+        bell: Bell,
+        before: Intake | None = None,
     ) -> None:
         self._open_source = open_source
         self._prepare = prepare
-        self._monitor = monitor
+        self._bell = bell
         self._capacity = capacity
+        self._before = before
         self._stopping = threading.Event()
         self._gap = GapClock()
         self._thread = threading.Thread(target=self._run, name="satellite-microphone", daemon=True)
         self.counts = IntakeCounts()
-        # Below: guarded by the monitor.
+        # Below: guarded by the bell.
         self.description = ""
         self.waiting: deque[Heard] = deque()
         self.running = True
@@ -74,19 +77,22 @@ class Intake:
     def stop(self) -> None:
         """Tell the thread to end; whoever waits is woken at once. From any thread; twice is harmless."""
         self._stopping.set()
-        with self._monitor:
+        with self._bell:
             self.running = False
             self.waiting.clear()
-            self._monitor.changed()
+            self._bell.ring()
 
     def join(self) -> None:
-        """Wait until the device is closed, at most a second."""
+        """Wait until the device is closed; for one that is just being opened, some seconds at most."""
         self._thread.join(_JOIN_S)
         if self._thread.is_alive():
             log.error("the microphone's thread did not stop within %s s", _JOIN_S)
 
     def _run(self) -> None:
         error: SatelliteError | None = None
+        if self._before:
+            self._before.join()
+            self._before = None
         try:
             source = self._open_source()
             try:
@@ -98,9 +104,9 @@ class Intake:
         except Exception as bug:
             log.exception("the microphone's thread ended")
             error = DeviceLost(f"the microphone's thread ended: {bug!r}")
-        with self._monitor:
+        with self._bell:
             self.running, self.error = False, error
-            self._monitor.changed()
+            self._bell.ring()
 
     def _listen(self, source: Source) -> None:
         """Until the end of the source, a stop, or an error."""
@@ -108,9 +114,9 @@ class Intake:
             chunker = self._prepare(source)
         except AudioFormatError as error:
             raise DeviceUnsupported(f"{source.description}: {error}") from None
-        with self._monitor:
+        with self._bell:
             self.description, self.opened = source.description, True
-            self._monitor.changed()
+            self._bell.ring()
         try:
             self._read(source, chunker)
         except EOFError:
@@ -144,7 +150,7 @@ class Intake:
     def _put(self, heard: list[Heard]) -> None:
         if not heard:
             return
-        with self._monitor:
+        with self._bell:
             if self._stopping.is_set():
                 return
             self.waiting.extend(heard)
@@ -152,4 +158,4 @@ class Intake:
             while len(self.waiting) > self._capacity:
                 self.waiting.popleft()
                 self.counts.dropped_chunks += 1
-            self._monitor.changed()
+            self._bell.ring()

@@ -123,7 +123,7 @@ class Microphone:
         """
         self.incoming.begin()
         try:
-            self.incoming.monitor.wait(self.incoming.opening)
+            self.incoming.bell.wait(self.incoming.opening)
         except BaseException:
             self.stop()
             raise
@@ -163,7 +163,7 @@ class Microphone:
         """The next chunk with its time, number and speech; None and errors as read()."""
         self.incoming.check_process()
         timeout_s = None if timeout_ms is None else timeout_ms / 1000
-        got: Chunk | End | None = self.incoming.monitor.wait(self.incoming.next, timeout_s)
+        got: Chunk | End | None = self.incoming.bell.wait(self.incoming.next, timeout_s)
         return chunk_or_end(got)
 
     def iter_with_metadata(self) -> Iterator[Chunk]:

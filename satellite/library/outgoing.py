@@ -14,8 +14,8 @@ from satellite.config import SpeakerConfig
 from satellite.core.audio import AudioFormat, to_int16
 from satellite.core.errors import DeviceUnsupported, ForkedProcess, NotRunning, SamplesUnfit
 from satellite.core.ports import Sink
+from satellite.core.waiting import Bell
 from satellite.library.devices import opened
-from satellite.library.monitor import Monitor
 from satellite.library.outlet import Outlet
 from satellite.library.settings import OutputSettings, Samples
 
@@ -40,7 +40,7 @@ class Outgoing:
 
     def __init__(self, settings: OutputSettings) -> None:
         self.settings = settings
-        self.monitor = Monitor()
+        self.bell = Bell()
         self._process = os.getpid()
         self._outlet: Outlet | None = None
         self._forgotten = weakref.finalize(self, int)
@@ -56,12 +56,13 @@ class Outgoing:
     def begin(self) -> None:
         """Start a run, unless one is under way. Raises ForkedProcess."""
         self.check_process()
-        with self.monitor:
+        with self.bell:
             if self._outlet and self._outlet.running:
                 return
             settings = self.settings
             form = AudioFormat(settings.sample_rate, settings.channels, 2)
-            outlet = self._outlet = Outlet(_Opening(settings).open, form, settings.queue_ms / 1000, self.monitor)
+            opening = _Opening(settings)
+            outlet = self._outlet = Outlet(opening.open, form, settings.queue_ms / 1000, self.bell, self._outlet)
         # Whoever forgets to stop it, and then forgets it, does not keep the device.
         self._forgotten.detach()
         self._forgotten = weakref.finalize(self, outlet.stop)

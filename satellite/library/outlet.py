@@ -11,14 +11,14 @@ from collections.abc import Callable
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import AudioFormatError, DeviceLost, DeviceUnsupported, NotRunning, SatelliteError
 from satellite.core.ports import Sink
+from satellite.core.waiting import Bell
 from satellite.dsp.convert import Converter
-from satellite.library.monitor import Monitor
 
 log = logging.getLogger(__name__)
 
 # So much is converted and written at a time: a stop waits for no more.
 _BITE_S = 0.02
-_JOIN_S = 1.0
+_JOIN_S = 5.0
 # A card that stands still never plays what it holds.
 _MARGIN_S = 0.5
 
@@ -32,19 +32,28 @@ class Outlet:
         open_sink: opens the speaker; called in the thread.
         form: of the bytes that come.
         queue_s: how much may wait.
-        monitor: guards what others look at, and tells them of every change.
+        bell: guards what others look at, and tells them of every change.
+        before: may still hold the device, or be about to get it: it is waited for first.
     """
 
-    def __init__(self, open_sink: Callable[[], Sink], form: AudioFormat, queue_s: float, monitor: Monitor) -> None:
+    def __init__(
+        self,
+        open_sink: Callable[[], Sink],
+        form: AudioFormat,
+        queue_s: float,
+        bell: Bell,
+        before: Outlet | None = None,
+    ) -> None:
         self._open_sink = open_sink
         self._form = form
-        self._monitor = monitor
+        self._before = before
+        self._bell = bell
         self._limit_bytes = max(form.frame_bytes, round(queue_s * form.rate_hz) * form.frame_bytes)
         self._bite_bytes = max(form.frame_bytes, round(_BITE_S * form.rate_hz) * form.frame_bytes)
         self._thread = threading.Thread(target=self._run, name="satellite-speaker", daemon=True)
         self._written = 0
         self.underruns = 0
-        # Below: guarded by the monitor.
+        # Below: guarded by the bell.
         self._queue: deque[memoryview] = deque()
         self._queued_bytes = 0
         self._resting = True
@@ -60,19 +69,19 @@ class Outlet:
 
     def stop(self) -> None:
         """Tell the thread to be silent and to end; whoever waits is woken. From any thread; twice is harmless."""
-        with self._monitor:
+        with self._bell:
             self._stopping, self.running = True, False
             self._queue.clear()
             self._queued_bytes = 0
-            self._monitor.changed()
+            self._bell.ring()
 
     def join(self) -> None:
-        """Wait until the device is closed, at most a second."""
+        """Wait until the device is closed; for one that is just being opened, some seconds at most."""
         self._thread.join(_JOIN_S)
         if self._thread.is_alive():
             log.error("the speaker's thread did not stop within %s s", _JOIN_S)
 
-    # Attempts, for the monitor to wait for.
+    # Attempts, for the bell to wait for.
 
     def offer(self, pcm: memoryview) -> int | None:
         """Queue as much of this, whole frames, as there is room for; how many bytes that was."""
@@ -82,7 +91,7 @@ class Outlet:
             return None
         self._queue.append(pcm[:room])
         self._queued_bytes += len(pcm[:room])
-        self._monitor.changed()
+        self._bell.ring()
         return len(pcm[:room])
 
     def drained(self) -> bool | None:
@@ -106,6 +115,9 @@ class Outlet:
 
     def _run(self) -> None:
         error: SatelliteError | None = None
+        if self._before:
+            self._before.join()
+            self._before = None
         try:
             sink = self._open_sink()
             try:
@@ -117,39 +129,37 @@ class Outlet:
         except Exception as bug:
             log.exception("the speaker's thread ended")
             error = DeviceLost(f"the speaker's thread ended: {bug!r}")
-        with self._monitor:
+        with self._bell:
             self.running, self.error = False, error
-            self._monitor.changed()
+            self._bell.ring()
 
     def _use(self, sink: Sink) -> None:
         try:
             converter = Converter(self._form, sink.format.rate_hz, sink.format.channels)
         except AudioFormatError as error:
             raise DeviceUnsupported(f"{sink.description}: {error}") from None
-        with self._monitor:
+        with self._bell:
             self.description, self.opened = sink.description, True
-            self._monitor.changed()
+            self._bell.ring()
         while not self._stopping:
-            pcm = self._monitor.wait(self._bite, self._lead_s(sink))
-            if pcm:
+            pcm = self._bell.wait(self._bite, self._lead_s(sink))
+            if isinstance(pcm, bytes):
                 self._write(sink, converter.process(pcm).tobytes())
-            elif pcm is None:
+            elif not pcm:
                 self._finish(sink, converter)
         sink.drop()
 
-    def _bite(self) -> bytes | None:
-        """The next bytes; b"" on a stop, None when there are none yet."""
-        if self._stopping:
-            return b""
-        if not self._queue:
-            return None
+    def _bite(self) -> bytes | bool:
+        """The next bytes; True on a stop, False when there are none yet."""
+        if self._stopping or not self._queue:
+            return self._stopping
         first = self._queue.popleft()
         taken, rest = first[: self._bite_bytes], first[self._bite_bytes :]
         if rest:
             self._queue.appendleft(rest)
         self._queued_bytes -= len(taken)
         self._resting = False
-        self._monitor.changed()
+        self._bell.ring()
         return bytes(taken)
 
     def _lead_s(self, sink: Sink) -> float | None:
@@ -171,12 +181,12 @@ class Outlet:
         rate_hz = sink.format.rate_hz
         deadline_s = time.monotonic() + sink.queued_frames() / rate_hz + _MARGIN_S
         while (queued := sink.queued_frames()) and time.monotonic() < deadline_s:
-            if self._monitor.wait(self._wanted, queued / rate_hz):
+            if self._bell.wait(self._wanted, queued / rate_hz):
                 return
         sink.drain()
-        with self._monitor:
+        with self._bell:
             self._resting = not self._queue
-            self._monitor.changed()
+            self._bell.ring()
 
     def _wanted(self) -> bool | None:
         return True if self._queue or self._stopping else None

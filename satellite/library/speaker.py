@@ -59,7 +59,7 @@ class Speaker:
         """
         self._outgoing.begin()
         try:
-            self._outgoing.monitor.wait(self._outgoing.opening)
+            self._outgoing.bell.wait(self._outgoing.opening)
         except BaseException:
             self.stop()
             raise
@@ -102,7 +102,7 @@ class Speaker:
         """
         outlet, rest = self._outgoing.outlet, self._outgoing.pcm(samples)
         while rest:
-            rest = rest[self._outgoing.monitor.wait(lambda: outlet.offer(rest)) or 0 :]  # noqa: B023 - called at once
+            rest = rest[self._outgoing.bell.wait(lambda: outlet.offer(rest)) or 0 :]  # noqa: B023 - called at once
 
     def drain(self) -> None:
         """Wait until all that was written has been heard, or a stop discards it.
@@ -112,7 +112,7 @@ class Speaker:
             DeviceLost: the device failed or was unplugged.
             ForkedProcess: as start.
         """
-        self._outgoing.monitor.wait(self._outgoing.outlet.drained)
+        self._outgoing.bell.wait(self._outgoing.outlet.drained)
 
     @property
     def is_open(self) -> bool:

@@ -124,14 +124,14 @@ class Utterances:
         """
         worker = self._needed()
         timeout_s = None if timeout_ms is None else timeout_ms / 1000
-        got: Utterance | End | None = worker.monitor.wait(worker.next, timeout_s)
+        got: Utterance | End | None = worker.bell.wait(worker.next, timeout_s)
         return _utterance_or_end(got)
 
     async def aread(self, timeout_ms: float | None = None) -> Utterance | None:
         """The same for asyncio; cancelled, it has taken nothing."""
         worker = self._needed()
         timeout_s = None if timeout_ms is None else timeout_ms / 1000
-        got: Utterance | End | None = await worker.monitor.wait_async(worker.next, timeout_s)
+        got: Utterance | End | None = await worker.bell.wait_async(worker.next, timeout_s)
         return _utterance_or_end(got)
 
     def statistics(self) -> UtteranceStatistics:

@@ -7,11 +7,11 @@ import threading
 from collections import deque
 
 from satellite.core.errors import SatelliteError
+from satellite.core.waiting import Bell
 from satellite.library.chunks import Chunk
 from satellite.library.cutting import Cutter, Utterance, UtteranceSettings
 from satellite.library.file import File
 from satellite.library.incoming import End, Incoming
-from satellite.library.monitor import Monitor
 from satellite.library.settings import InputSettings
 from satellite.library.speaking import judge
 
@@ -37,18 +37,18 @@ class Live:
         """Raises DeviceError."""
         if self._opened_here:
             self._incoming.begin()
-            self._incoming.monitor.wait(self._opening)
+            self._incoming.bell.wait(self._opening)
 
     def next(self) -> Chunk | End | None:
         """The next chunk, waited for."""
-        return self._incoming.monitor.wait(self._next)
+        return self._incoming.bell.wait(self._next)
 
     def stop(self) -> None:
         """What came up to now is the rest."""
-        with self._incoming.monitor:
+        with self._incoming.bell:
             if not self._stopped:
                 self._stopped, self._left = True, self._incoming.waiting
-            self._incoming.monitor.changed()
+            self._incoming.bell.ring()
 
     def close(self) -> None:
         """Close what was opened here."""
@@ -98,7 +98,7 @@ class Worker:
         self._settings = settings
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="satellite-utterances", daemon=True)
-        self.monitor = Monitor()
+        self.bell = Bell()
         self.waiting: deque[Utterance] = deque()
         self.running = True
         self.found = self.dropped = 0
@@ -111,9 +111,9 @@ class Worker:
     def stop(self) -> None:
         """Tell the thread to end; from any thread, twice is harmless."""
         self._feed.stop()
-        with self.monitor:
+        with self.bell:
             self._stopping = True
-            self.monitor.changed()
+            self.bell.ring()
 
     def join(self) -> None:
         """Wait until the thread has ended."""
@@ -125,7 +125,7 @@ class Worker:
         """An attempt: the oldest utterance that waits. Raises what ended the stream, after the last one."""
         if self.waiting:
             utterance = self.waiting.popleft()
-            self.monitor.changed()
+            self.bell.ring()
             return utterance
         if self._error:
             raise self._error.with_traceback(None)
@@ -140,9 +140,9 @@ class Worker:
         except Exception as bug:
             log.exception("the thread that finds utterances ended")
             error = SatelliteError(f"the thread that finds utterances ended: {bug!r}")
-        with self.monitor:
+        with self.bell:
             self.running, self._error = False, error
-            self.monitor.changed()
+            self.bell.ring()
 
     def _listen(self) -> None:
         source, settings = self._feed.settings, self._settings
@@ -158,14 +158,14 @@ class Worker:
     def _put(self, found: list[Utterance]) -> None:
         for utterance in found:
             if self._feed.waits:
-                self.monitor.wait(self._room)
-            with self.monitor:
+                self.bell.wait(self._room)
+            with self.bell:
                 self.waiting.append(utterance)
                 self.found += 1
                 if len(self.waiting) > self._settings.queue_utterances:
                     self.waiting.popleft()
                     self.dropped += 1
-                self.monitor.changed()
+                self.bell.ring()
 
     def _room(self) -> bool | None:
         return True if self._stopping or len(self.waiting) < self._settings.queue_utterances else None

@@ -1,4 +1,4 @@
-"""One lock, and those who wait for what it guards: threads, and tasks of any event loop."""
+"""Waiting for each other: threads, and tasks of any event loop, on one lock."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TypeVar
 Got = TypeVar("Got")
 
 
-class Monitor:
-    """Waits for a fact that other threads change under the lock.
+class Bell:
+    """A lock, and those who wait for what it guards; whoever changes that rings.
 
-    What is waited for is an attempt: called under the lock, it takes what it wants and returns it, or None: not yet.
-    So a wait that is cancelled or timed out has taken nothing.
+    What is waited for is an attempt: called under the lock, it takes what it wants and returns it; what is false means
+    "not yet". So a wait that is cancelled or timed out has taken nothing.
     """
 
     def __init__(self) -> None:
@@ -28,17 +28,17 @@ class Monitor:
     def __exit__(self, *_: object) -> None:
         self._condition.release()
 
-    def changed(self) -> None:
-        """Let all who wait attempt again; the lock is held."""
+    def ring(self) -> None:
+        """Let all who wait attempt again; the caller holds the lock."""
         self._condition.notify_all()
         for wake in self._wakers:
             wake()
 
     def wait(self, attempt: Callable[[], Got], timeout_s: float | None = None) -> Got | None:
-        """What the attempt gives, or raises; None after the time-out."""
+        """What the attempt gives, or raises; None after the time-out. The lock may be held, and is given up."""
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         with self._condition:
-            while (got := attempt()) is None:
+            while not (got := attempt()):
                 left_s = None if deadline_s is None else deadline_s - time.monotonic()
                 if left_s is not None and left_s <= 0:
                     return None
@@ -46,7 +46,7 @@ class Monitor:
             return got
 
     async def wait_async(self, attempt: Callable[[], Got], timeout_s: float | None = None) -> Got | None:
-        """The same for a task; the event loop goes on meanwhile."""
+        """The same for a task, which does not hold the lock; the event loop goes on meanwhile."""
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -59,18 +59,20 @@ class Monitor:
 
         deadline_s = None if timeout_s is None else loop.time() + timeout_s
         timer = None if deadline_s is None else loop.call_at(deadline_s, woken.set)
-        with self._condition:
+        with self:
             self._wakers.append(wake)
         try:
             while True:
-                with self._condition:
+                with self:
                     got = attempt()
-                if got is not None or (deadline_s is not None and loop.time() >= deadline_s):
+                if got:
                     return got
+                if deadline_s is not None and loop.time() >= deadline_s:
+                    return None
                 await woken.wait()
                 woken.clear()
         finally:
             if timer:
                 timer.cancel()
-            with self._condition:
+            with self:
                 self._wakers.remove(wake)
