@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ def disagreements(config: Config) -> Iterator[Disagreement]:
     yield from _wake_words(config)
     yield from _networks(config)
     yield from _listening(config)
+    yield from _hooks(config)
 
 
 def _numbers(config: Config) -> Iterator[Disagreement]:
@@ -92,6 +95,16 @@ def _listening(config: Config) -> Iterator[Disagreement]:
         )
     if uri and mode != "service":
         yield Disagreement(keys, f'listening.wake_uri = {shown(uri)}: counts only with listening.mode = "service"')
+
+
+def _hooks(config: Config) -> Iterator[Disagreement]:
+    for name, command in asdict(config.hooks).items():
+        try:
+            fault = "" if shlex.split(command) or not command else "it names no program"
+        except ValueError as error:
+            fault = str(error).lower()
+        if fault:
+            yield Disagreement((f"hooks.{name}",), f"hooks.{name} = {shown(command)}: not a command: {fault}")
 
 
 def service_address(uri: str) -> tuple[str, int] | None:

@@ -304,6 +304,33 @@ class RecordingsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HooksConfig:
+    """[hooks]: commands that are run, without a shell, when something happens; what is in their environment."""
+
+    ready: str = setting("", "The satellite serves, for the first time since its start.")
+    wake: str = setting("", "A wake word was heard: HOOK_WAKE_WORD, HOOK_TEXT (its phrase), HOOK_SCORE.")
+    streaming_start: str = setting("", "What you say is sent to Home Assistant.")
+    streaming_stop: str = setting("", "What you say is not sent any more.")
+    transcript: str = setting("", "Home Assistant understood HOOK_TEXT.")
+    answer: str = setting("", "Home Assistant is about to say HOOK_TEXT.")
+    playing: str = setting("", "An answer or announcement begins to be heard.")
+    played: str = setting("", "An answer or announcement is over, or was stopped.")
+    error: str = setting(
+        "", "Home Assistant reports an error, or did not come (HOOK_CODE is away): HOOK_CODE, HOOK_TEXT."
+    )
+    connected: str = setting("", "Home Assistant is connected, from HOOK_TEXT.")
+    disconnected: str = setting("", "Home Assistant is gone, because of HOOK_TEXT.")
+    timer: str = setting(
+        "", "A timer: HOOK_CODE (started, updated, cancelled, finished), HOOK_ID, HOOK_NAME, HOOK_TOTAL_SECONDS."
+    )
+    alarm: str = setting("", "A timer begins to ring.")
+    muted: str = setting("", "The microphone is off, by you or by Home Assistant.")
+    unmuted: str = setting("", "The microphone is on again.")
+    device_lost: str = setting("", "HOOK_DEVICE (microphone or speaker) is lost, because of HOOK_TEXT.")
+    device_ready: str = setting("", "HOOK_DEVICE (microphone or speaker) is open: HOOK_TEXT.")
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """[log]: what the satellite writes about itself."""
 
@@ -337,6 +364,7 @@ class Config:
     discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)
     sounds: SoundsConfig = field(default_factory=SoundsConfig)
     recordings: RecordingsConfig = field(default_factory=RecordingsConfig)
+    hooks: HooksConfig = field(default_factory=HooksConfig)
     log: LogConfig = field(default_factory=LogConfig)
     paths: PathsConfig = field(default_factory=PathsConfig)
 

@@ -215,6 +215,8 @@ def test_wake_words_of_options_overrule_those_of_the_variable(home: dict[str, st
             "[microphone]\nchannels = 2\nchannel = 2",
             "FILE:3: microphone.channel = 2: must be less than microphone.channels (2); they are counted from 0",
         ),
+        ("[hooks]\nwake = 'lamp \"on'", 'FILE:2: hooks.wake = "lamp \\"on": not a command: no closing quotation'),
+        ("[hooks]\nplayed = ' '", 'FILE:2: hooks.played = " ": not a command: it names no program'),
         (
             '[listening]\nmode = "service"',
             'FILE:2: listening.wake_uri: mode = "service" needs it, and it must say where, as "tcp://192.168.1.5:10400"',

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satellite.config import Config
+from satellite.config import Config, HooksConfig
 from satellite.config.loading import load, read
 from satellite.config.schema import settings, tables
 from satellite.config.sources import TextSetting
@@ -46,9 +47,10 @@ CONFIGS = st.builds(
 
 
 def placed(config: Config) -> Config:
-    """A wake word service has an address, and nothing else has."""
+    """A wake word service has an address, and nothing else has; a hook names a program."""
     uri = "tcp://[fd00::1]:10400" if config.listening.mode == "service" else ""
-    return replace(config, listening=replace(config.listening, wake_uri=uri))
+    hooks = {name: command and shlex.quote(command) for name, command in asdict(config.hooks).items()}
+    return replace(config, listening=replace(config.listening, wake_uri=uri), hooks=HooksConfig(**hooks))
 
 
 def agreeing(config: Config) -> bool:

@@ -1,0 +1,221 @@
+"""Commands of the owner, run when something happens. Nobody waits for them: not the loop, and not a stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from satellite.config import HooksConfig
+from satellite.core import effects as fx
+from satellite.core import events as ev
+from satellite.core.places import expanded
+from satellite.network.frame import one_line
+
+log = logging.getLogger(__name__)
+
+# So long a command may take; then it is ended, with all that it started.
+LIMIT_S = 30.0
+AT_ONCE = 4
+# So many one after the other, and so many a second later on: a busy conversation has fewer.
+BURST, PER_S = 60.0, 2.0
+TEXT = 1_000
+_SAID_BYTES = 4096
+_READ_BYTES = 64 * 1024
+# How often a command is looked after: its own children may hold its output open.
+_LOOK_S = 0.05
+
+Happening: TypeAlias = tuple[str, Mapping[str, object]]
+
+HAPPENINGS: Mapping[type, Callable[[Any], Happening]] = {
+    ev.WakeDetected: lambda e: ("wake", {"wake_word": e.model, "text": e.phrase, "score": round(e.score, 3)}),
+    ev.RemoteWake: lambda e: ("wake", {"wake_word": e.name}),
+    ev.TranscriptReceived: lambda e: ("transcript", {"text": e.text}),
+    ev.AnswerText: lambda e: ("answer", {"text": e.text}),
+    ev.PlaybackStarted: lambda _: ("playing", {}),
+    ev.PlaybackFinished: lambda _: ("played", {}),
+    fx.StopPlayback: lambda _: ("played", {}),
+    ev.PipelineFailed: lambda e: ("error", {"code": e.code, "text": e.text}),
+    ev.ServerConnected: lambda e: ("connected", {"text": e.peer}),
+    ev.ServerLost: lambda e: ("disconnected", {"text": e.reason}),
+    ev.TimerChanged: lambda e: ("timer", {"code": e.kind, "id": e.id, **_known(e.data, "name", "total_seconds")}),
+    ev.DeviceFailed: lambda e: ("device_lost", {"device": e.device, "text": e.text}),
+    ev.DeviceReady: lambda e: ("device_ready", {"device": e.device, "text": e.text}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HookStatistics:
+    """`late`: took longer than 30 s and were ended; `skipped`: too many ran, or came, at once."""
+
+    running: int = 0
+    started: int = 0
+    failed: int = 0
+    late: int = 0
+    skipped: int = 0
+
+
+class Hooks:
+    """Watches events and effects on the loop; each command has a thread, which ends with it."""
+
+    def __init__(self, config: HooksConfig, *, muted: bool, limit_s: float = LIMIT_S) -> None:
+        self._config = config
+        self._limit_s = limit_s
+        self._muted = muted
+        self._streaming = self._ringing = self._closed = False
+        self._allowance, self._allowed_at_s = BURST, 0.0
+        self._lock = threading.Lock()
+        self._statistics = HookStatistics()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+
+    def statistics(self) -> HookStatistics:
+        """Counters since the start."""
+        return self._statistics
+
+    def configure(self, config: HooksConfig) -> None:
+        """These commands from now on."""
+        self._config = config
+
+    def close(self) -> None:
+        """End those that run."""
+        with self._lock:
+            self._closed = True
+            for process in self._processes:
+                _end(process)
+
+    def write(self, now_s: float, what: ev.Event | fx.Effect) -> None:
+        """Take note of one event or effect, at a time on the monotonic clock."""
+        for name, about in self._happenings(what):
+            self.run(now_s, name, about)
+
+    def run(self, now_s: float, name: str, about: Mapping[str, object]) -> None:
+        """Start the command for this, if there is one; returns at once."""
+        command = getattr(self._config, name)
+        if not command:
+            return
+        if not self._may_start(now_s):
+            self._count(skipped=1)
+            return
+        self._count(running=1, started=1)
+        values = {f"HOOK_{key.upper()}": one_line(str(value), TEXT) for key, value in about.items()}
+        environment = {**os.environ, "HOOK_EVENT": name, **values}
+        threading.Thread(target=self._live, args=(name, command, environment), name="hook", daemon=True).start()
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def _happenings(self, what: ev.Event | fx.Effect) -> Iterator[Happening]:
+        match what:
+            case fx.StartStream():
+                self._streaming = True
+                yield "streaming_start", {}
+            case fx.ListenFor(command=command, muted=muted):
+                if self._streaming and command is None:
+                    self._streaming = False
+                    yield "streaming_stop", {}
+                if self._muted != muted:
+                    self._muted = muted
+                    yield "muted" if muted else "unmuted", {}
+            case fx.PlayCue(name="away"):
+                yield "error", {"code": "away", "text": "Home Assistant is away"}
+            case fx.PlayCue(name="timer") if not self._ringing:
+                # It sounds again and again.
+                self._ringing = True
+                yield "alarm", {}
+            case fx.StopCue(name="timer"):
+                self._ringing = False
+            case ev.DeviceFailed(wanted=True):
+                pass
+            case _ if type(what) in HAPPENINGS:
+                yield HAPPENINGS[type(what)](what)
+
+    # --- one command, in its thread ---------------------------------------------------------------------------------
+
+    def _may_start(self, now_s: float) -> bool:
+        self._allowance = min(BURST, self._allowance + (now_s - self._allowed_at_s) * PER_S)
+        self._allowed_at_s = now_s
+        if self._statistics.running >= AT_ONCE or self._allowance < 1:
+            return False
+        self._allowance -= 1
+        return True
+
+    def _live(self, name: str, command: str, environment: Mapping[str, str]) -> None:
+        try:
+            fault, said = self._lived(command, environment)
+        except OSError as error:
+            fault, said = f"cannot be started: {error.strerror}", ""
+        else:
+            if fault is None:
+                self._count(late=1)
+                fault = f"took longer than {self._limit_s:g} s and was ended"
+        self._count(running=-1, failed=int(bool(fault)))
+        if fault:
+            log.warning("hook %s %s%s", name, fault, f": {said}" if said else "")
+        elif said:
+            log.info("hook %s: %s", name, said)
+
+    def _lived(self, command: str, environment: Mapping[str, str]) -> tuple[str | None, str]:
+        """What was wrong with it, or None when it took too long; and the last line that it wrote."""
+        program, *arguments = shlex.split(command)
+        with subprocess.Popen(
+            [str(expanded(program)), *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,
+        ) as process:
+            with self._lock:
+                self._processes.add(process)
+                limit_s = 0.0 if self._closed else self._limit_s
+            said, in_time = _heard(process, time.monotonic() + limit_s)
+            _end(process)
+            with self._lock:
+                self._processes.discard(process)
+        lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
+        code = process.returncode
+        fault = "" if code == 0 else f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
+        return fault if in_time else None, one_line(lines[-1]) if lines else ""
+
+    def _count(self, **more: int) -> None:
+        with self._lock:
+            now = self._statistics
+            self._statistics = replace(now, **{name: getattr(now, name) + count for name, count in more.items()})
+
+
+def _known(data: Mapping[str, object], *keys: str) -> dict[str, object]:
+    return {key: data[key] for key in keys if data.get(key) is not None}
+
+
+def _heard(process: subprocess.Popen[bytes], until_s: float) -> tuple[bytes, bool]:
+    """The end of what it wrote, and whether it ended in time. What it left behind is not waited for."""
+    said, pipe = b"", process.stdout.fileno() if process.stdout else -1
+    os.set_blocking(pipe, False)
+    while time.monotonic() < until_s:
+        over = _is_over(process)
+        with suppress(BlockingIOError):
+            said = (said + os.read(pipe, _READ_BYTES))[-_SAID_BYTES:]
+        if over:
+            return said, True
+        # Also when there was something: one that never stops writing shall wait, not we.
+        time.sleep(_LOOK_S)
+    return said, False
+
+
+def _is_over(process: subprocess.Popen[bytes]) -> bool:
+    """It ended; it is not waited for yet, so that nobody else has its number."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """It and all that it started, unless they made themselves independent."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
