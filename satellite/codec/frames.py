@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from satellite.core.audio import AudioFormat, Int16, samples_of
 from satellite.core.errors import ChannelsOutOfRange, RateOutOfRange, SatelliteError
 from satellite.core.waiting import Bell
-from satellite.core.waiting import Bell
 from satellite.dsp.convert import HIGHEST_HZ, LOWEST_HZ, MOST_CHANNELS, Converter, check
 
 WAITING_S = 10.0
