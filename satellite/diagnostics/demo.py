@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from satellite.app.satellite import Satellite
-from satellite.config import Config, RecordingsConfig, WakeWordConfig
+from satellite.config import Config, HooksConfig, RecordingsConfig, WakeWordConfig
 from satellite.core import effects as fx
 from satellite.core import events as ev
 from satellite.core.audio import WIRE_FORMAT
@@ -64,6 +64,7 @@ def _demo_config(config: Config, microphone: str, speaker: str) -> Config:
         server=replace(config.server, host=HOST, port=0, allow=()),
         discovery=replace(config.discovery, enabled=False),
         recordings=RecordingsConfig(),
+        hooks=HooksConfig(),
     )
 
 

@@ -160,7 +160,7 @@ def test_wake_words_of_options_overrule_those_of_the_variable(home: dict[str, st
             (
                 'FILE: ["qu\\"aint"] is not a table of the configuration; there are [satellite], '
                 "[microphone], [speaker], [[wake_word]], [listening], [processing], [command], [server], [discovery], "
-                "[sounds], [recordings], [log], [paths]"
+                "[sounds], [recordings], [hooks], [log], [paths]"
             ),
         ),
         ("port = 1", "FILE:1: port stands outside of any table; it belongs under [server]"),
