@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +14,7 @@ from satellite.codec.extra import decoded
 from satellite.codec.frames import AudioFrame, Conformer, Losses, Sound
 from satellite.codec.kinds import ID3_BYTES, SOUND_BYTES, Kind, recognised, tag_bytes
 from satellite.codec.wav_stream import WavStream
+from satellite.core.errors import AudioFormatError
 
 _READ_BYTES = 16 * 1024
 
@@ -26,14 +31,25 @@ def decode_file(
         OSError: the file cannot be read.
         RateOutOfRange, ChannelsOutOfRange: no such frames can be made.
         CodecMissing: the file needs the extra [codecs].
-        AudioFormatError: it cannot be decoded, or not from here on.
+        AudioFormatError: it cannot be decoded, or not from here on; or it is a pipe or a device.
     """
     conformer = Conformer(sample_rate, num_channels)
-    with path.open("rb") as file:
+    with _opened(path) as file:
         kind = _kind(file)
         for sound in _wav(file) if kind is Kind.WAV else decoded(file, kind, Losses()):
             yield from conformer.frames(sound)
     yield from conformer.flush()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if "\0" in str(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    # A pipe that nobody writes into would be waited for.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise AudioFormatError("it is a pipe or a device, not a file")
+        yield file
 
 
 def _kind(file: BinaryIO) -> Kind:

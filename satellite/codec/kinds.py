@@ -58,6 +58,8 @@ def recognised(sound: bytes, label: Kind | None, tagged: bool) -> Kind:
     Raises:
         AudioFormatError: this is no sound that we know.
     """
+    if not sound and not tagged:
+        raise AudioFormatError("there is nothing in it")
     kind = _by_bytes(sound) or label or (Kind.MP3 if tagged else None)
     if kind is None:
         names = ", ".join(kind.value for kind in Kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,14 @@ def test_what_cannot_be_read_is_told_apart(tmp_path: Path) -> None:
             next(decode_file(tmp_path / "bad"))
     with pytest.raises(ChannelsOutOfRange):
         next(decode_file(tmp_path / "bad", None, 0))
+
+
+def test_neither_pipe_nor_device_nor_an_impossible_name_is_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(AudioFormatError, match="a pipe or a device"):
+            next(decode_file(path))
+    with pytest.raises(FileNotFoundError):
+        next(decode_file(Path("a\0b")))
+    with pytest.raises(IsADirectoryError):
+        next(decode_file(tmp_path))

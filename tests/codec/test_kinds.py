@@ -55,10 +55,15 @@ def test_behind_a_tag_without_a_label_comes_mp3() -> None:
     assert recognised(NOTHING, None, tagged=True) is Kind.MP3
 
 
-@pytest.mark.parametrize("sound", [b"", NOTHING, b"\xff", b"\xff\xeb\x90\x00", b"\xff\xe1\x90\x00", b"#EXTM3U\nfile:"])
+@pytest.mark.parametrize("sound", [NOTHING, b"\xff", b"\xff\xeb\x90\x00", b"\xff\xe1\x90\x00", b"#EXTM3U\nfile:"])
 def test_what_nobody_knows_is_refused_with_its_first_bytes(sound: bytes) -> None:
     with pytest.raises(AudioFormatError, match="known format"):
         recognised(sound, None, tagged=False)
+
+
+def test_nothing_is_called_nothing() -> None:
+    with pytest.raises(AudioFormatError, match="there is nothing in it"):
+        recognised(b"", None, tagged=False)
 
 
 def test_a_tag_says_how_long_it_is() -> None:
