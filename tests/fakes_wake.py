@@ -16,7 +16,7 @@ from wyoming.server import AsyncEventHandler
 from wyoming.wake import Detect, Detection, NotDetected
 
 LOUD = 1_000.0
-# So much loud sound is a word; like the real ones it then waits for another stream.
+# So much loud sound is a word; it then waits for another stream. Like the real ones it hangs up at the end of one.
 WORD_S = 0.4
 
 
@@ -73,8 +73,10 @@ class _Handler(AsyncEventHandler):
             self._loud_s, self._detected = 0.0, False
         elif AudioChunk.is_type(event.type):
             await self._hear(AudioChunk.from_event(event))
-        elif AudioStop.is_type(event.type) and not self._detected:
-            await self.write_event(NotDetected().event())
+        elif AudioStop.is_type(event.type):
+            if not self._detected:
+                await self.write_event(NotDetected().event())
+            return False
         return True
 
     async def _hear(self, chunk: AudioChunk) -> None:

@@ -277,13 +277,15 @@ def encode(message: msg.Message) -> bytes:
 
 def encode_detect(names: Sequence[str]) -> bytes:
     """To a wake word service: look for these words, or whatever you like, in the sound that begins now."""
-    start = audio.AudioStart(WIRE_FORMAT.rate_hz, WIRE_FORMAT.width_bytes, WIRE_FORMAT.channels, timestamp=0)
-    return _encode(wake.Detect(list(names) or None).event()) + _encode(start.event())
+    return _encode(wake.Detect(list(names) or None).event()) + _ROOM_START
 
 
-def encode_detect_again(names: Sequence[str]) -> bytes:
-    """To a wake word service that heard its word: it may wait for another stream before it listens again."""
-    return _MIC_STOP + encode_detect(names)
+def encode_detect_again() -> bytes:
+    """To a wake word service that heard its word: it may wait for another stream before it listens again.
+
+    No audio-stop before it: openWakeWord's and Porcupine's services hang up at one.
+    """
+    return _ROOM_START
 
 
 def encode_room_audio(pcm: bytes, at_ms: int) -> bytes:
@@ -308,3 +310,6 @@ _RUN_PIPELINE = _encode(pipeline.RunPipeline(pipeline.PipelineStage.ASR, pipelin
 _RUN_FROM_WAKE = _encode(pipeline.RunPipeline(pipeline.PipelineStage.WAKE, pipeline.PipelineStage.TTS).event())
 _MIC_STOP = _encode(audio.AudioStop().event())
 _PLAYED = _encode(snd.Played().event())
+_ROOM_START = _encode(
+    audio.AudioStart(WIRE_FORMAT.rate_hz, WIRE_FORMAT.width_bytes, WIRE_FORMAT.channels, timestamp=0).event()
+)

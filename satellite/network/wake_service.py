@@ -159,7 +159,7 @@ class WakeService:
                 # A service that says too much must not keep the loop to itself.
                 await asyncio.sleep(0)
                 if isinstance(event, ev.RemoteWake) and self._woke(event):
-                    writer.write(protocol.encode_detect_again(self._names))
+                    writer.write(protocol.encode_detect_again())
         except (OSError, ProtocolError) as error:
             return f"is lost: {getattr(error, 'strerror', None) or error}"
         finally:
