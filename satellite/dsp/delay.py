@@ -13,13 +13,13 @@ _LOW_HZ, _HIGH_HZ = 200.0, 7_000.0
 
 
 class Delay(NamedTuple):
-    """`samples`: at 16 kHz. `clear`: how far the peak stands above the rest, as a ratio; by chance below 6."""
+    """`samples`: of both sounds. `clear`: how far the peak stands above the rest, as a ratio; by chance below 6."""
 
     samples: int
     clear: float
 
 
-def find_delay(near: Int16, far: Int16, earliest: int, latest: int) -> Delay:
+def find_delay(near: Int16, far: Int16, earliest: int, latest: int, rate_hz: int = RATE_HZ) -> Delay:
     """The delay at which `far` is found in `near`, both of shape (n,), from `earliest` (may be negative) to `latest`.
 
     The generalised cross-correlation with phase transform (C. H. Knapp, G. C. Carter, 1976): every frequency counts
@@ -27,7 +27,7 @@ def find_delay(near: Int16, far: Int16, earliest: int, latest: int) -> Delay:
     """
     size = 1 << (len(near) + max(latest, -earliest)).bit_length()
     cross = np.fft.rfft(near.astype(np.float32), size) * np.conj(np.fft.rfft(far.astype(np.float32), size))
-    hz = np.fft.rfftfreq(size, 1 / RATE_HZ)
+    hz = np.fft.rfftfreq(size, 1 / rate_hz)
     cross[(hz < _LOW_HZ) | (hz > _HIGH_HZ)] = 0
     sizes = np.abs(cross)
     correlation = np.fft.irfft(cross / np.maximum(sizes, 1e-9 * sizes.max() + 1e-30), size)

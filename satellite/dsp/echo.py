@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from satellite.core.audio import RATE_HZ, Float32, Int16, samples_in
+from satellite.core.audio import Float32, Int16
 from satellite.dsp.clock import ClockFit
 from satellite.dsp.delay import find_delay
 from satellite.dsp.reference import Reference
 from satellite.dsp.shift import Shifter
-from satellite.dsp.speex import BLOCK, SpeexCanceller
+from satellite.dsp.speex import SpeexCanceller
+
+log = logging.getLogger(__name__)
 
 # The reference comes this much before its echo: late, it would be of no use at all.
-LEAD = samples_in(20)
+_LEAD_S = 0.02
 # After so much silence of the speaker even a slow room is quiet: the sound passes untouched.
-_AFTERWARDS = samples_in(2000)
+_AFTERWARDS_S = 2.0
 # Delays that the filter bears without help.
-_BORNE = range(samples_in(3), samples_in(110))
-_SURE = samples_in(5)
-_EARLIEST, _LATEST = -samples_in(300), samples_in(900)
-# The delay is looked for in up to 4 s of sound: after 1 s, 2 s, and then every 4 s in which the speaker was loud.
-_LOOKED_BACK = samples_in(4000) // BLOCK
-_LOOKS = tuple(samples_in(1000 * seconds) // BLOCK for seconds in (1, 2, 4))
+_BORNE_S = 0.003, 0.11
+_SURE_S = 0.005
+_EARLIEST_S, _LATEST_S = -0.3, 0.9
+# Blocks of 10 ms. The delay is looked for in up to 4 s of sound: after 1 s, 2 s, and then every 4 s in which the
+# speaker was loud.
+_BLOCK_S = 0.01
+_LOOKED_BACK = 400
+_LOOKS = (100, 200, 400)
 _CLEAR = 9.0
 # A reference at less than this says nothing.
 _LOUD = 100.0**2
-_SMOOTHING = BLOCK / RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class EchoStatistics:
         ppm: by how many millionths the microphone's clock is slower than the speaker's.
         starved_ms, dropped_ms: of the reference, that came too late, and that nobody read.
         cancelled_s: how much sound went through it.
+        failures: blocks that it could not do: they passed as they came.
     """
 
     active: bool
@@ -52,6 +57,7 @@ class EchoStatistics:
     starved_ms: float
     dropped_ms: float
     cancelled_s: float
+    failures: int = 0
 
 
 class EchoCanceller:
@@ -61,25 +67,29 @@ class EchoCanceller:
     conserved: those that went in are those that came out and those in `held`.
 
     Args:
-        reference: what is played, and when.
-        canceller: works on blocks of 10 ms; it keeps what it learned from one sound to the next.
+        reference: what is played, and when, at the rate of the sound.
+        canceller: works on blocks of 10 ms at this rate; it keeps what it learned from one sound to the next.
     """
 
     def __init__(self, reference: Reference, canceller: SpeexCanceller) -> None:
         self._reference = reference
         self._canceller = canceller
-        self._clock = ClockFit(RATE_HZ)
-        self._shifter = Shifter(reference.read)
+        rate_hz = self._rate_hz = reference.rate_hz
+        self._size = canceller.block
+        self._lead = round(_LEAD_S * rate_hz)
+        self._afterwards = round(_AFTERWARDS_S * rate_hz)
+        self._clock = ClockFit(rate_hz)
+        self._shifter = Shifter(reference.read, rate_hz)
         self._bulk = 0
         self._count = 0
         self._block: Int16 = np.zeros(0, np.int16)
         self._late: Int16 = np.zeros(0, np.int16)
-        self._search = _Search()
+        self._search = _Search(rate_hz)
         self._breaks = 0
         self._heard, self._left = 0.0, 0.0
         self._delay: int | None = None
         self._found: int | None = None
-        self._blocks = 0
+        self._blocks = self._failures = 0
         self.active = False
         """The sound goes through the canceller."""
 
@@ -102,7 +112,7 @@ class EchoCanceller:
             return samples
         passed = []
         while len(samples):
-            part = samples[: BLOCK - self._count % BLOCK]
+            part = samples[: self._size - self._count % self._size]
             samples = samples[len(part) :]
             passed.append(self._hear(part))
         return np.concatenate(passed) if passed else samples
@@ -129,23 +139,24 @@ class EchoCanceller:
         return EchoStatistics(
             self.active,
             round(erle_db, 1),
-            None if self._delay is None else self._delay * 1000 / RATE_HZ,
+            None if self._delay is None else self._delay * 1000 / self._rate_hz,
             round(self._clock.ppm - self._reference.ppm, 1),
-            reference.starved * 1000 / RATE_HZ,
-            reference.dropped * 1000 / RATE_HZ,
-            round(self._blocks * BLOCK / RATE_HZ, 1),
+            reference.starved * 1000 / self._rate_hz,
+            reference.dropped * 1000 / self._rate_hz,
+            round(self._blocks * _BLOCK_S, 1),
+            self._failures,
         )
 
     def _hear(self, part: Int16) -> Int16:
         """A block, or the part of one up to its end."""
         held = part[:0]
-        if self._count % BLOCK == 0:
+        if self._count % self._size == 0:
             held = self._begin_block()
         self._count += len(part)
         if not self.active:
             return np.concatenate((held, part)) if len(held) else part
         self._block = np.concatenate((self._block, part))
-        return self._cancel() if self._count % BLOCK == 0 else part[:0]
+        return self._cancel() if self._count % self._size == 0 else part[:0]
 
     def _begin_block(self) -> Int16:
         """Decide whether it goes through the canceller; what is let go when it does not any more."""
@@ -155,21 +166,21 @@ class EchoCanceller:
         if self._breaks != self._reference.breaks:
             self._breaks = self._reference.breaks
             self._search.again()
-        self._shifter.aim(now + LEAD - self._bulk, self._clock.ppm - self._reference.ppm, anew=not self.active)
+        self._shifter.aim(now + self._lead - self._bulk, self._clock.ppm - self._reference.ppm, anew=not self.active)
         self.active = True
         return self._block
 
     def _sounding(self) -> float | None:
         """The number of the reference's sample that is played now, if anything is to be heard of it."""
         now = self._reference.sample_at(self._clock.time_of(self._count)) if self._clock.known else None
-        if now is None or now - self._bulk >= self._reference.sounded_until + _AFTERWARDS:
+        if now is None or now - self._bulk >= self._reference.sounded_until + self._afterwards:
             return None
         return now
 
     def _cancel(self) -> Int16:
         near, self._block = self._block, self._block[:0]
-        far = self._shifter.take(BLOCK)
-        passed = self._canceller.process(near, far)
+        far = self._shifter.take(self._size)
+        passed = self._cancelled(near, far)
         self._blocks += 1
         if len(self._late):
             self._measure(self._late, passed, far)
@@ -181,17 +192,27 @@ class EchoCanceller:
             self._align()
         return passed
 
+    def _cancelled(self, near: Int16, far: Int16) -> Int16:
+        """The block before, without its echo; as it came, if that does not work: sound must go on."""
+        try:
+            return self._canceller.process(near, far)
+        except Exception:
+            if not self._failures:
+                log.exception("the echo canceller failed: sound passes as it comes")
+            self._failures += 1
+            return self._late
+
     def _align(self) -> None:
         lag = self._search.lag()
         if lag is None:
             return
-        found, before = self._bulk + lag - LEAD, (self._delay, self._found)
+        found, before = self._bulk + lag - self._lead, (self._delay, self._found)
         self._found = found
-        if self._delay is not None and all(one is None or abs(found - one) > _SURE for one in before):
+        if self._delay is not None and all(one is None or abs(found - one) > _SURE_S * self._rate_hz for one in before):
             # A tone has many delays: what was known is given up only for what is found twice.
             return
         self._delay = found
-        if lag not in _BORNE:
+        if not _BORNE_S[0] <= lag / self._rate_hz < _BORNE_S[1]:
             self._bulk = self._delay
             self._search.again()
             self._canceller.reset()
@@ -199,14 +220,16 @@ class EchoCanceller:
 
     def _measure(self, heard: Int16, left: Int16, far: Int16) -> None:
         if _power(far) > _LOUD:
-            self._heard += _SMOOTHING * (_power(heard) - self._heard)
-            self._left += _SMOOTHING * (_power(left) - self._left)
+            self._heard += _BLOCK_S * (_power(heard) - self._heard)
+            self._left += _BLOCK_S * (_power(left) - self._left)
 
 
 class _Search:
     """Collects sound for the delay, and looks for it when there is enough."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._earliest, self._latest = round(_EARLIEST_S * rate_hz), round(_LATEST_S * rate_hz)
         self._near: list[Int16] = []
         self._far: list[Int16] = []
         self._loud = 0
@@ -224,7 +247,8 @@ class _Search:
 
     def lag(self) -> int | None:
         """By how much the echo is later than the reference that was given; None when it is not clear."""
-        found = find_delay(np.concatenate(self._near), np.concatenate(self._far), _EARLIEST, _LATEST)
+        near, far = np.concatenate(self._near), np.concatenate(self._far)
+        found = find_delay(near, far, self._earliest, self._latest, self._rate_hz)
         return found.samples if found.clear >= _CLEAR else None
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from satellite.core.audio import Float32, Int16, samples_in
+from satellite.core.audio import RATE_HZ, Float32, Int16
 
 # Clocks that agree so well are taken for one.
 NEGLIGIBLE_PPM = 5.0
 # Nearer than this to its place nothing is moved; farther off than that it jumps; in between it goes there slowly.
-_NEAR, _FAR = samples_in(0.5), samples_in(10)
+_NEAR_S, _FAR_S = 0.0005, 0.01
 _SLOW_PPM = 40.0
 _HALF = 16
 
@@ -21,10 +21,12 @@ class Shifter:
 
     Args:
         read: gives `count` int16 samples from number `begin` on.
+        rate_hz: of the sound.
     """
 
-    def __init__(self, read: Callable[[int, int], Int16]) -> None:
+    def __init__(self, read: Callable[[int, int], Int16], rate_hz: int = RATE_HZ) -> None:
         self._read = read
+        self._near, self._far = _NEAR_S * rate_hz, _FAR_S * rate_hz
         self._at, self._step = 0.0, 1.0
         self._lost = True
 
@@ -39,10 +41,10 @@ class Shifter:
             ppm: by how much faster than the reader's the sound's clock is, in millionths.
             anew: nothing was read just before.
         """
-        if anew or self._lost or abs(at - self._at) > _FAR:
+        if anew or self._lost or abs(at - self._at) > self._far:
             self._at, self._lost = float(round(at)), False
         off = at - self._at
-        slew_ppm = float(np.sign(off)) * _SLOW_PPM if abs(off) > _NEAR else 0.0
+        slew_ppm = float(np.sign(off)) * _SLOW_PPM if abs(off) > self._near else 0.0
         self._step = 1 + ((ppm if abs(ppm) > NEGLIGIBLE_PPM else 0.0) + slew_ppm) / 1e6
 
     def take(self, count: int) -> Int16:

@@ -12,8 +12,8 @@ from satellite.core.errors import EngineMissing
 
 LIBRARY = "libspeexdsp.so.1"
 BLOCK = 160
-# 256 ms: what a room and an inexact delay need.
-_TAIL = 4096
+# What a room and an inexact delay need.
+TAIL_MS = 256.0
 # speex_echo.h, speex_preprocess.h
 _SET_SAMPLING_RATE = _SET_ECHO_STATE = 24
 _Samples = ctypes.POINTER(ctypes.c_int16)
@@ -49,21 +49,28 @@ def missing(name: str = LIBRARY) -> str:
 
 
 class SpeexCanceller:
-    """Takes the echo out of a microphone: an adaptive filter over 256 ms, then what is left is pressed down.
+    """Takes the echo out of a microphone: an adaptive filter, then what is left is pressed down.
 
     J.-M. Valin's multidelay block frequency adaptive filter and preprocessor. What comes out is one block late.
+
+    Args:
+        rate_hz: of the sound, 8,000 to 48,000.
+        tail_ms: how long the filter is.
+        suppress: press down what the filter leaves.
 
     Raises:
         EngineMissing: the library is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rate_hz: int = RATE_HZ, tail_ms: float = TAIL_MS, *, suppress: bool = True) -> None:
         if why := missing():
             raise EngineMissing(f"microphone.aec: {why}")
+        self.block = rate_hz // 100
+        self._suppress = suppress
         self._speex = _library(LIBRARY)
-        self._echo = self._speex.speex_echo_state_init(BLOCK, _TAIL)
-        self._rest = self._speex.speex_preprocess_state_init(BLOCK, RATE_HZ)
-        rate = ctypes.c_int32(RATE_HZ)
+        self._echo = self._speex.speex_echo_state_init(self.block, round(tail_ms * rate_hz / 1000))
+        self._rest = self._speex.speex_preprocess_state_init(self.block, rate_hz)
+        rate = ctypes.c_int32(rate_hz)
         self._speex.speex_echo_ctl(self._echo, _SET_SAMPLING_RATE, ctypes.byref(rate))
         self._speex.speex_preprocess_ctl(self._rest, _SET_ECHO_STATE, self._echo)
 
@@ -71,18 +78,19 @@ class SpeexCanceller:
         """The block before, without its echo.
 
         Args:
-            near: what the microphone heard, shape (160,).
-            far: what was played, up to 256 ms before its echo in `near`; shape (160,).
+            near: what the microphone heard, shape (block,): 10 ms.
+            far: what was played, up to `tail_ms` before its echo in `near`; shape (block,).
 
         Raises:
             ValueError: a block has another size: the library would read beyond its end.
         """
-        if near.shape != (BLOCK,) or far.shape != (BLOCK,):
-            raise ValueError(f"blocks of {near.shape} and {far.shape} instead of ({BLOCK},)")
+        if near.shape != (self.block,) or far.shape != (self.block,):
+            raise ValueError(f"blocks of {near.shape} and {far.shape} instead of ({self.block},)")
         near, far = (np.ascontiguousarray(block, np.int16) for block in (near, far))
-        out = np.empty(BLOCK, np.int16)
+        out = np.empty(self.block, np.int16)
         self._speex.speex_echo_cancellation(self._echo, _at(near), _at(far), _at(out))
-        self._speex.speex_preprocess_run(self._rest, _at(out))
+        if self._suppress:
+            self._speex.speex_preprocess_run(self._rest, _at(out))
         return out
 
     def reset(self) -> None:

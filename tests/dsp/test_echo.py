@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from echo_room import BEGIN_S, Room, for_speaker, hear, voice
+import soxr
+from echo_room import BEGIN_S, Room, for_speaker, hear, voice, writes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from speech import clip
@@ -149,3 +150,59 @@ def test_when_the_delay_changes_it_is_found_again() -> None:
     left = hear(for_speaker(far), heard, QUIET, echo=echo, reference=reference)
     assert echo.statistics().delay_ms == pytest.approx(400, abs=1)
     assert lowered_db(heard, left, 27, 30) > 15
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 48_000])
+def test_it_works_at_other_rates_too(rate_hz: int) -> None:
+    far, room = voice(10), Room(delay_s=0.3)
+    heard = soxr.resample(microphone(room, far), RATE_HZ, rate_hz)
+    reference = Reference(rate_hz)
+    echo = EchoCanceller(reference, speex.SpeexCanceller(rate_hz))
+    schedule = writes(for_speaker(far), room, reference)
+    write_s, passed = next(schedule), []
+    for at in range(0, len(heard), 441):
+        part = heard[at : at + 441]
+        newest_s = BEGIN_S + (at + len(part)) / rate_hz
+        while write_s <= newest_s:
+            write_s = next(schedule, np.inf)
+        passed.append(echo.process(part, newest_s))
+    left = np.concatenate([*passed, echo.flush()])
+    assert len(left) == len(heard)
+    begin, end = 6 * rate_hz, 9 * rate_hz
+    assert 20 * np.log10(np.std(heard[begin:end]) / np.std(left[begin:end])) > 20
+    assert echo.statistics().delay_ms == pytest.approx(300, abs=1)
+
+
+def test_without_suppression_only_the_filter_is_at_work() -> None:
+    far = voice(12)
+    lowered = []
+    for suppress in (True, False):
+        reference = Reference()
+        echo = EchoCanceller(reference, speex.SpeexCanceller(suppress=suppress))
+        heard = microphone(QUIET, far)
+        left = hear(for_speaker(far), heard, QUIET, echo=echo, reference=reference)
+        lowered.append(lowered_db(heard, left, 8, 12))
+    assert lowered[0] > lowered[1] + 5 > 15
+
+
+class Broken(speex.SpeexCanceller):
+    """It fails at its hundredth block, once, and from the two hundredth on for ever."""
+
+    blocks = 0
+
+    def process(self, near: Int16, far: Int16) -> Int16:
+        self.blocks += 1
+        if self.blocks == 100 or self.blocks >= 200:
+            raise ArithmeticError("it cannot")
+        return super().process(near, far)
+
+
+def test_where_the_canceller_fails_the_sound_goes_on_as_it_came(caplog: pytest.LogCaptureFixture) -> None:
+    far, reference = voice(4), Reference()
+    echo, heard = EchoCanceller(reference, Broken()), microphone(QUIET, far)
+    left = hear(for_speaker(far), heard, QUIET, echo=echo, reference=reference)
+    assert len(left) == len(heard)
+    np.testing.assert_array_equal(left[round(2.5 * RATE_HZ) :], heard[round(2.5 * RATE_HZ) :])
+    assert not np.array_equal(left[: 2 * RATE_HZ], heard[: 2 * RATE_HZ])
+    assert echo.statistics().failures > 100
+    assert [record.levelname for record in caplog.records] == ["ERROR"]

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from satellite.core.audio import RATE_HZ, AudioFormat, Int16
-from satellite.dsp.reference import SIZE, Reference
+from satellite.dsp.reference import KEPT_S, Reference
 
 FORM = AudioFormat(RATE_HZ, 1, 2)
 STEREO = AudioFormat(48_000, 2, 2)
 PERIOD = 320
 BEGIN_S = 100.0
+SIZE = KEPT_S * RATE_HZ
 
 
 def played(reference: Reference, sound: Int16, begin_s: float = BEGIN_S, queued: int = 3 * PERIOD) -> None:
