@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,12 +19,15 @@ WINDOW_SAMPLES = 512
 _CONTEXT_SAMPLES = 64
 _STATE: Shape = (2, 1, 128)
 _SPEECH_S = 1.2
+# Of several threads that want the same graph the first one loads it.
+_LOADING = threading.Lock()
 
 
 def _session(path: Path) -> Session:
     """The graph of this file: loaded once, for it keeps nothing between two runs; again when the file changes."""
     changed_ns = path.stat().st_mtime_ns if path.is_file() else 0
-    return _loaded(path, changed_ns, os.getpid())
+    with _LOADING:
+        return _loaded(path, changed_ns, os.getpid())
 
 
 # A forked child may not use its parent's session.

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import shutil
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from speech import RECORDINGS, clip, model, recording, recordings
 
 from satellite.core.audio import Int16, to_float32
 from satellite.core.errors import ModelDamaged
+from satellite.detect import vad
 from satellite.detect.onnx import open_session
 from satellite.detect.vad import WINDOW_SAMPLES, Silero
 
@@ -129,6 +133,22 @@ def test_the_self_check_finds_a_model_that_hears_no_speech() -> None:
     vad._session = NeverSpeech()
     with pytest.raises(ModelDamaged, match=r"deaf\.onnx takes speech for 0\.00"):
         vad.self_check()
+
+
+def test_threads_that_want_it_at_the_same_moment_load_it_once(tmp_path: Path) -> None:
+    path = Path(shutil.copy(model("silero_vad"), tmp_path))
+    loads = vad._loaded.cache_info().misses
+    together = threading.Barrier(4)
+
+    def load(_number: int) -> list[float]:
+        together.wait()
+        return probabilities(Silero(path), clip("stop"))
+
+    with ThreadPoolExecutor(4) as threads:
+        heard = list(threads.map(load, range(4)))
+    assert vad._loaded.cache_info().misses == loads + 1
+    # What one hears is nothing to the others.
+    assert heard == [probabilities(Silero(path), clip("stop"))] * 4
 
 
 def test_another_graph_is_refused(tmp_path: Path) -> None:

@@ -184,6 +184,16 @@ def test_another_file_of_the_model_can_be_named(tmp_path: Path) -> None:
         pass
 
 
+def test_the_model_is_loaded_when_the_microphone_starts_and_not_before(tmp_path: Path) -> None:
+    path = tmp_path / "silero.onnx"
+    mic = Microphone(vad="silero", model_path=path, device=wav(tmp_path, spoken()))
+    with pytest.raises(ModelNotFound, match=r"silero\.onnx"):
+        mic.start()
+    path.write_bytes(model("silero_vad").read_bytes())
+    with mic:
+        assert max(chunk.vad_score for chunk in mic.iter_with_metadata()) > 0.9
+
+
 def test_the_model_hears_the_same_at_any_rate_and_channel_count(make_cards: Callable[..., VirtualCards]) -> None:
     model("silero_vad")
     cards = make_cards(mic_rates=(48_000,), mic_channels=(2,))
