@@ -117,7 +117,10 @@ class SpeechEnded:
 
 @dataclass(frozen=True, slots=True)
 class AudioLost:
-    """`count` samples (an estimate by the clock) are missing at `at`; zeros stand in their place."""
+    """`count` samples (an estimate by the clock) are missing at `at`; zeros stand in their place.
+
+    Or they are missing before `at`: the beginning of a command that was asked for too late.
+    """
 
     at: int
     count: int

@@ -63,6 +63,11 @@ class CommandStream:
         self._begun = False
         self._voice_before = wake is not None
 
+    @property
+    def missed(self) -> int:
+        """So many samples of its beginning are no longer in the ring: it was asked for too late."""
+        return max(0, self._ring.oldest - self._sent_to)
+
     def advance(self) -> list[Event]:
         """What can be said about the sound that is in the ring by now: its audio first."""
         if self._undecided:
@@ -90,7 +95,7 @@ class CommandStream:
             self._endpointer.expect_tail(max(found + TAIL, wake.at + TAIL_AFTER_HOP))
 
     def _audio(self) -> list[Event]:
-        # What is older than the ring is lost to a command that was asked for too late.
+        # What is older than the ring is lost: to a command that was asked for too late, or in a long gap.
         begin = max(self._sent_to, self._ring.oldest)
         if not self._begun:
             self._begin_processing(begin)

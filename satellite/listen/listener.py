@@ -51,6 +51,7 @@ class ListenerStatistics:
     Attributes:
         samples: since the beginning, the lost ones included.
         gaps, lost_samples: of sound that was missing.
+        late_samples: of commands that were asked for so late that their beginning was no longer kept.
         hops: of 80 ms that the wake words were looked for in.
         warm: wake words can be heard.
         wakes, near_misses, commands: so far; a near miss is a score above half of its threshold that did not fire.
@@ -70,6 +71,7 @@ class ListenerStatistics:
     samples: int
     gaps: int
     lost_samples: int
+    late_samples: int
     hops: int
     warm: bool
     wakes: int
@@ -134,7 +136,7 @@ class Listener:
         self._recent: deque[Wake] = deque(maxlen=_WAKES_REMEMBERED)
         self._obey(ListenSettings())
         self._over = False
-        self._gaps = self._lost = self._wakes = self._own_wakes = self._commands = 0
+        self._gaps = self._lost = self._late = self._wakes = self._own_wakes = self._commands = 0
 
     def feed(self, frame: Frame, settings: ListenSettings, playing: bool) -> list[Event]:
         """Hear the next frame, of any size; an empty one brings new settings.
@@ -194,6 +196,7 @@ class Listener:
             samples=self._ring.end - self._start,
             gaps=self._gaps,
             lost_samples=self._lost,
+            late_samples=self._late,
             hops=words.hops,
             warm=words.warm,
             wakes=self._wakes,
@@ -248,7 +251,7 @@ class Listener:
             self._stream = None
         elif self._stream is None or self._stream.command.turn != command.turn:
             self._stream = self._begin(command)
-            return self._stream.flush() if self._over else self._stream.advance()
+            return [*self._missed(self._stream), *(self._stream.flush() if self._over else self._stream.advance())]
         return []
 
     def _begin(self, command: Command) -> CommandStream:
@@ -267,6 +270,12 @@ class Listener:
             speech=self._speech,
             processing=self._processing,
         )
+
+    def _missed(self, stream: CommandStream) -> list[Event]:
+        if not stream.missed:
+            return []
+        self._late += stream.missed
+        return [AudioLost(self._ring.oldest, stream.missed, "of a command that was asked for too late")]
 
     def _obey(self, settings: ListenSettings) -> None:
         self._settings, level = settings, LEVELS[settings.sensitivity]

@@ -177,9 +177,23 @@ def test_a_command_asked_for_too_late_begins_with_what_is_still_there() -> None:
     listener = scripted(SCRIPT)
     sound = np.concatenate([turn_of_speech(), noise(6)])
     feed(listener, sound)
-    begin, heard = streamed(listener.feed(Frame(silence(0), len(sound)), COMMAND, False))
+    lost, *events = listener.feed(Frame(silence(0), len(sound)), COMMAND, False)
+    begin, heard = streamed(events)
     assert begin == len(sound) - RING_SAMPLES
     np.testing.assert_array_equal(heard, sound[begin:])
+    assert isinstance(lost, AudioLost)
+    assert (lost.at, lost.count) == (begin, listener.statistics().late_samples)
+    assert 0 < begin - lost.count <= WAKE_AT, "all of the command is counted, and a bit of its wake word"
+
+
+def test_of_a_command_that_is_asked_for_in_time_nothing_is_lost() -> None:
+    listener = scripted(SCRIPT)
+    sound = turn_of_speech()[: WAKE_AT + RING_SAMPLES // 2]
+    feed(listener, sound)
+    assert not [
+        event for event in listener.feed(Frame(silence(0), len(sound)), COMMAND, False) if isinstance(event, AudioLost)
+    ]
+    assert listener.statistics().late_samples == 0
 
 
 def test_no_wake_word_is_reported_during_a_command_nor_within_its_refractory_time() -> None:
