@@ -141,7 +141,8 @@ class Playback:
     def remove(self, source: int | str) -> None:
         """Cut one sound, by its number or the name of the cue. Nothing is posted about it. Ignored when it is unknown.
 
-        Within a period when it sounds alone. Else what is in the card of it, with the others, is still heard.
+        Within a period when it sounds alone. Else what is in the card of it, with the others, is still heard: 45 ms,
+        on a machine that is too slow for that more.
         """
         self._voices.remove(source)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,6 +19,10 @@ from satellite.dsp.reference import Reference
 
 # With nothing to say, no more silence than this is written ahead: the next sound has to wait for it.
 _LEAD_PERIODS = 2
+# With several sounds in the card no more than this is: what is taken away from among them is still heard so long.
+_TOGETHER_S = 0.045
+# A machine that is too slow for that gets this much more each time, up to a limit, and gives 1 ms in a second back.
+_MORE_S, _TOGETHER_LIMIT_S, _BACK = 0.02, 0.2, 0.001
 # Of the time that the card should need for what it holds: a card may be faster than it says.
 _WAIT_SHARE = 0.5
 # A card whose position does not move for so long may be gone without a word: only a write finds out.
@@ -74,6 +79,8 @@ class Player:
         # What may still be in the card: the end of each period with sound, and whose it is.
         self._sent: deque[tuple[int, Sequence[Voice]]] = deque()
         self._quiet_frames = self._cold_frames = 0
+        self._together_frames = self._together_least = _TOGETHER_S * sink.format.rate_hz
+        self._together_most = _TOGETHER_LIMIT_S * sink.format.rate_hz
         self._idle_frames = config.idle_s * sink.format.rate_hz
         self._warm_up_frames = int(config.warm_up_s * sink.format.rate_hz)
 
@@ -90,12 +97,25 @@ class Player:
             self._voices.wait(changes, None)
         elif self._is_cold():
             self._cold_frames -= self._period
-            self._write([], percent)
-        elif all(voice.has(self._period) for voice in talking) and talking:
-            self._write(talking, percent)
-        elif not self._wait_for_more(changes):
+            self._write([], self._period, percent)
+        else:
+            self._go_on(talking, changes, percent)
+
+    def _go_on(self, talking: Sequence[Voice], changes: int, percent: int) -> None:
+        """Write when it is time to: of several sounds little at a time, and late."""
+        ready = bool(talking) and all(voice.has(self._period) for voice in talking)
+        frames, most_queued = self._period, math.inf if ready else _LEAD_PERIODS * self._period
+        if together := self._several(talking):
+            frames = self._period // 2
+            most_queued = min(most_queued, max(0, self._together_frames - frames))
+        if self._wait_for_room(most_queued, changes):
+            return
+        dry = self._counts.underruns
+        self._write(talking, frames, percent)
+        if together:
+            self._adapt(frames, dry=self._counts.underruns > dry)
+        if not ready:
             self._counts.starved += len(talking) > 0
-            self._write(talking, percent)
             self._perhaps_rest()
 
     def writing_s(self) -> float:
@@ -120,10 +140,21 @@ class Player:
                 break
         return voice.started or voice.has(self._period)
 
-    def _wait_for_more(self, changes: int) -> bool:
-        """Too little is there to be written: wait while the card has enough. False when it has not, or is stuck."""
+    def _several(self, talking: Sequence[Voice]) -> bool:
+        """More than one sound is in the card, or will be."""
+        return len({voice for _, voices in self._sent for voice in voices if not voice.removed}.union(talking)) > 1
+
+    def _adapt(self, frames: int, *, dry: bool) -> None:
+        """How far ahead several sounds are written, after so many frames of them more."""
+        change = _MORE_S * self._sink.format.rate_hz if dry else -_BACK * frames
+        self._together_frames = min(max(self._together_frames + change, self._together_least), self._together_most)
+
+    def _wait_for_room(self, most_queued: float, changes: int) -> bool:
+        """Wait a little while the card has more than that. False when it has not, or is stuck: time to write."""
+        if most_queued == math.inf:
+            return False
         queued = self._sink.queued_frames()
-        ahead = queued - _LEAD_PERIODS * self._period
+        ahead = queued - most_queued
         if ahead <= 0 or self._stands_still(queued):
             return False
         wait = max(ahead * _WAIT_SHARE, self._period / 4)
@@ -142,12 +173,12 @@ class Player:
             self._cold_frames = self._warm_up_frames
         return self._cold_frames > 0
 
-    def _write(self, talking: Sequence[Voice], percent: int) -> None:
-        blocks = [voice.take(self._period) for voice in talking]
-        mixed = self._mixer.mix(list(zip(blocks, self._balanced(talking), strict=True)), self._period, percent)
+    def _write(self, talking: Sequence[Voice], frames: int, percent: int) -> None:
+        blocks = [voice.take(frames) for voice in talking]
+        mixed = self._mixer.mix(list(zip(blocks, self._balanced(talking), strict=True)), frames, percent)
         self.resting = False
         if talking:
-            self._sent.append((self.written_frames + self._period, talking))
+            self._sent.append((self.written_frames + frames, talking))
         self._send(mixed.tobytes())
         for voice, block in zip(talking, blocks, strict=True):
             if not voice.started:
@@ -155,9 +186,9 @@ class Player:
                 self._began(voice)
             if voice.exhausted:
                 self._voices.given(voice, self.written_frames + len(block))
-        self.written_frames += self._period
-        self._counts.frames += self._period
-        self._quiet_frames = 0 if talking else self._quiet_frames + self._period
+        self.written_frames += frames
+        self._counts.frames += frames
+        self._quiet_frames = 0 if talking else self._quiet_frames + frames
 
     def _balanced(self, talking: Sequence[Voice]) -> list[Fader]:
         """A fader for each, on its way to the gain that it shall have beside the others; a new one is there."""
