@@ -33,7 +33,8 @@ class Converter:
     Args:
         form: of what comes in.
         rate_hz, channels: of what goes out.
-        channel: take only this one of the incoming channels, from 0; MEAN takes all.
+        channel: take only this one of the incoming channels, from 0; or these, as many as go out, each as often as
+            wanted; MEAN takes all.
         prompt: give the first samples early (see Resampler).
 
     Raises:
@@ -41,16 +42,23 @@ class Converter:
     """
 
     def __init__(
-        self, form: AudioFormat, rate_hz: int, channels: int, channel: int = MEAN, *, prompt: bool = False
+        self,
+        form: AudioFormat,
+        rate_hz: int,
+        channels: int,
+        channel: int | tuple[int, ...] = MEAN,
+        *,
+        prompt: bool = False,
     ) -> None:
         check(form)
-        if channel >= form.channels:
-            raise AudioFormatError(f"there is no channel {channel}: it has {form.channels}, counted from 0")
+        picked = (channel,) if isinstance(channel, int) else channel
+        if max(picked) >= form.channels:
+            raise AudioFormatError(f"there is no channel {max(picked)}: it has {form.channels}, counted from 0")
         self._form = form
         self._encoding = BY_WIDTH[form.width_bytes]
         self._channels = channels
-        self._channel = channel
-        self._straight = channel == MEAN and form.channels == channels
+        self._channel = picked[0] if len(picked) == 1 else list(picked)
+        self._straight = len(picked) > 1 or (channel == MEAN and form.channels == channels)
         self._resampler = Resampler(form.rate_hz, rate_hz, channels if self._straight else 1, prompt=prompt)
         self._rest = b""
 
@@ -70,9 +78,9 @@ class Converter:
         return (joined, b"") if end == len(joined) else (joined[:end], joined[end:])
 
     def _narrowed(self, flat: Int16) -> Int16:
-        if self._form.channels == 1:
-            return flat
         frames = flat.reshape(-1, self._form.channels)
+        if self._form.channels == 1 and not self._straight:
+            return flat
         if self._channel != MEAN:
             return frames[:, self._channel]
         return frames if self._straight else _mean(frames)

@@ -56,9 +56,20 @@ def test_one_channel_can_be_chosen() -> None:
     np.testing.assert_array_equal(out[:, 0], SAMPLES.reshape(-1, 3)[:, 1])
 
 
-def test_a_channel_that_is_not_there_is_refused() -> None:
+@pytest.mark.parametrize("channel", [(2, 0), (1, 1), (0, 1, 2), (2,), (2, 2, 0, 1)])
+def test_channels_can_be_chosen_put_in_another_order_and_repeated(channel: tuple[int, ...]) -> None:
+    out = convert(Converter(AudioFormat(16_000, 3, 2), 16_000, len(channel), channel), SAMPLES.tobytes(), [7, 1000])
+    np.testing.assert_array_equal(out, SAMPLES.reshape(-1, 3)[:, list(channel)])
+    mono = convert(Converter(AudioFormat(16_000, 1, 2), 16_000, 2, (0, 0)), SAMPLES.tobytes(), [7, 1000])
+    np.testing.assert_array_equal(mono, np.stack([SAMPLES, SAMPLES], axis=1))
+    resampled = convert(Converter(AudioFormat(48_000, 3, 2), 16_000, len(channel), channel), SAMPLES.tobytes(), [])
+    assert resampled.shape == (pytest.approx(133, abs=1), len(channel))
+
+
+@pytest.mark.parametrize("channel", [2, (0, 2)])
+def test_a_channel_that_is_not_there_is_refused(channel: int | tuple[int, ...]) -> None:
     with pytest.raises(AudioFormatError, match="no channel 2: it has 2"):
-        Converter(AudioFormat(16_000, 2, 2), 16_000, 1, channel=2)
+        Converter(AudioFormat(16_000, 2, 2), 16_000, 1, channel=channel)
 
 
 @pytest.mark.parametrize(
