@@ -93,6 +93,7 @@ def info(config: Config) -> SatelliteInfo:
             WakeWord(model_name(word), phrase(word), engine=engine(word)) for word in words if not word.stop
         ),
         speaker=None if speaker.device == "none" else AudioFormat(speaker.rate_hz, speaker.channels, 2),
+        remote_trigger=config.server.remote_trigger,
     )
 
 

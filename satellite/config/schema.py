@@ -265,6 +265,9 @@ class ServerConfig:
         "--set trust=anew).",
         choices=("any", "first"),
     )
+    remote_trigger: bool = setting(
+        False, "Let the server make the satellite listen to a command (run-pipeline); Home Assistant does not ask."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,13 +62,18 @@ class PauseSatellite:
 
 
 @dataclass(frozen=True, slots=True)
+class RunPipeline:
+    """The peer wants us to listen to a command."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that says nothing to us."""
 
     type: str
 
 
-Received: TypeAlias = Describe | Ping | Pong | RunSatellite | PauseSatellite | Ignored | ev.Event
+Received: TypeAlias = Describe | Ping | Pong | RunSatellite | PauseSatellite | RunPipeline | Ignored | ev.Event
 
 
 async def read_event(reader: asyncio.StreamReader) -> Received | None:
@@ -126,6 +131,7 @@ _DECODERS: dict[str, Callable[[Frame], Received]] = {
     "pong": lambda _: Pong(),
     "run-satellite": lambda _: RunSatellite(),
     "pause-satellite": lambda _: PauseSatellite(),
+    "run-pipeline": lambda _: RunPipeline(),
     "detect": lambda _: ev.RemoteListening(),
     "detection": lambda frame: ev.RemoteWake(_text(frame.data, "name"), _milliseconds(frame.data)),
     "transcribe": lambda _: ev.Transcribing(),
@@ -188,7 +194,12 @@ class WakeWord:
 
 @dataclass(frozen=True, slots=True)
 class SatelliteInfo:
-    """What a peer that describes us is told. `speaker` is the format of the real output, None without one."""
+    """What a peer that describes us is told.
+
+    Attributes:
+        speaker: the format of the real output, None without one.
+        remote_trigger: the server may make us listen.
+    """
 
     name: str
     version: str
@@ -196,6 +207,7 @@ class SatelliteInfo:
     description: str = "Voice satellite"
     wake_words: tuple[WakeWord, ...] = ()
     speaker: AudioFormat | None = None
+    remote_trigger: bool = False
 
 
 _OURS = info.Attribution(name="satellite", url="https://www.home-assistant.io/voice_control/")
@@ -227,7 +239,7 @@ def _satellite(satellite: SatelliteInfo) -> info.Satellite:
         has_vad=True,
         active_wake_words=[word.name for word in satellite.wake_words],
         max_active_wake_words=len(satellite.wake_words),
-        supports_trigger=False,
+        supports_trigger=satellite.remote_trigger,
     )
 
 

@@ -248,6 +248,10 @@ class Server:
                 connection.count_ignored()
             case protocol.PauseSatellite():
                 self._pause(connection)
+            case protocol.RunPipeline() if not self._config.remote_trigger:
+                connection.count_ignored()
+            case protocol.RunPipeline():
+                self._post(ev.ListenRequested())
             case _:
                 self._post(event)
 

@@ -67,6 +67,7 @@ def as_reference(encoded: bytes) -> Event:
         ("detection", {"name": "okay_nabu", "timestamp": 120}, ev.RemoteWake("okay_nabu", 120)),
         ("detection", {"name": None, "timestamp": None}, ev.RemoteWake("", None)),
         ("detection", {"timestamp": -1}, ev.RemoteWake("", None)),
+        ("run-pipeline", {"start_stage": "asr", "end_stage": "tts"}, protocol.RunPipeline()),
         ("brand-new\nthing", {}, protocol.Ignored("brand-new?thing")),
     ],
 )

@@ -323,6 +323,27 @@ def test_who_only_sits_there_is_sent_away_and_the_server_is_not() -> None:
     drive(story())
 
 
+@pytest.mark.parametrize(("allowed", "requests"), [(False, []), (True, [ev.ListenRequested])])
+def test_only_the_server_can_make_us_listen_and_only_where_the_owner_lets_it(
+    allowed: bool, requests: list[type[ev.Event]]
+) -> None:
+    async def story() -> None:
+        async with (
+            listening(remote_trigger=allowed) as bench,
+            await bench.peer() as server,
+            await bench.peer() as stranger,
+        ):
+            await server.become_server()
+            for peer in (stranger, server):
+                await peer.send("run-pipeline", {"start_stage": "asr", "end_stage": "tts"})
+                await peer.ask("ping", "pong")
+            assert bench.kinds() == [ev.ServerConnected, *requests]
+            ignored = sum(peer.events_ignored for peer in bench.server.statistics().connections)
+            assert ignored == 2 - len(requests)
+
+    drive(story())
+
+
 def test_only_the_first_server_that_ever_was_is_trusted_until_it_is_forgotten(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -149,6 +149,7 @@ async def listening(
     host: str = "127.0.0.1",
     networks: Sequence[str] = (),
     trust: Trust | None = None,
+    remote_trigger: bool = False,
 ) -> AsyncIterator[Bench]:
     """A server on a port of its own.
 
@@ -163,7 +164,7 @@ async def listening(
         news.set()
 
     own = tuple(map(ipaddress.ip_network, networks))
-    config = ServerConfig(host=host, port=0, allow=tuple(allow))
+    config = ServerConfig(host=host, port=0, allow=tuple(allow), remote_trigger=remote_trigger)
     server = Server(config, INFO, post, limits=limits or Limits(), trust=trust, networks=lambda: own)
     await server.start()
     try:
