@@ -78,9 +78,9 @@ class Converter:
         return (joined, b"") if end == len(joined) else (joined[:end], joined[end:])
 
     def _narrowed(self, flat: Int16) -> Int16:
-        frames = flat.reshape(-1, self._form.channels)
-        if self._form.channels == 1 and not self._straight:
+        if self._form.channels == 1 and isinstance(self._channel, int):
             return flat
+        frames = flat.reshape(-1, self._form.channels)
         if self._channel != MEAN:
             return frames[:, self._channel]
         return frames if self._straight else _mean(frames)
