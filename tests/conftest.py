@@ -23,6 +23,7 @@ settings.load_profile("steady")
 
 # A satellite that is installed on this machine, and its user's settings, are none of the tests' business.
 NO_FOLDER = "/nonexistent"
+_SHOWN = "shown"
 os.environ.update(CONFIGURATION_DIRECTORY=NO_FOLDER, XDG_CONFIG_HOME=NO_FOLDER)
 
 # A shell's background job begins with Ctrl-C ignored, and so would every program that a test starts.
@@ -34,6 +35,22 @@ def _no_other_sound_devices(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What was added to ALSA's configuration of this machine is none of the tests' business either."""
     if Path(SYSTEM_CONFIG).exists():
         os.environ["ALSA_CONFIG_PATH"] = str(bare_config(tmp_path_factory.mktemp("alsa")))
+
+
+@pytest.fixture
+def show(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Has a text printed at the end of the run: what was measured, or how much was tried."""
+    return lambda text: record_property(_SHOWN, text)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What tests have shown, wherever they ran: other processes print nothing of their own."""
+    reports = sorted(terminalreporter.getreports("passed"), key=lambda report: report.nodeid)
+    texts = [text for report in reports for name, text in report.user_properties if name == _SHOWN]
+    if texts:
+        terminalreporter.section("measured")
+    for text in texts:
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutations import mutations
 
 from satellite.codec.wav import HEADER_LIMIT_BYTES, WavReader, read_wav, wav_header, write_wav
 from satellite.core.audio import AudioFormat
@@ -154,6 +156,26 @@ def test_any_bytes_parse_or_raise_our_error(garbage: bytes, keep: int, piece: in
             except AudioFormatError as error:
                 outcomes.append(str(error))
         assert outcomes[0] == outcomes[1]
+
+
+WHOLE = riff(fmt(more=b"\0\0"), chunk(b"LIST", b"abc"), chunk(b"data", bytes(range(200))))
+
+
+def outcome(data: bytes, piece: int | None) -> object:
+    try:
+        return read(data, piece)
+    except AudioFormatError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+def test_damaged_files_are_read_or_refused_in_any_pieces(count: int, show: Callable[[str], None]) -> None:
+    seeds = (WHOLE, written_by_soundfile("PCM_24")[:500], written_by_soundfile("FLOAT", "WAVEX")[:500])
+    for number, data in enumerate(mutations(seeds, count, seed=count)):
+        whole = outcome(data, None)
+        assert outcome(data, 50 if number % 20 else 1) == whole
+        assert not isinstance(whole, str) or whole.isprintable()
+    show(f"fuzz: {count:,} damaged WAV files read whole and in pieces, {count // 20:,} of them byte by byte")
 
 
 @pytest.mark.parametrize("form", [MONO, AudioFormat(22_050, 2, 2), AudioFormat(48_000, 1, 3), AudioFormat(8_000, 1, 1)])

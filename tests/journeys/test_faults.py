@@ -99,7 +99,7 @@ async def live_through(home: Home, kinds: list[str], dice: random.Random) -> Tab
     return table
 
 
-def story_of(kinds: Iterable[str], rounds: int, seed: int) -> Callable[[Home], Any]:
+def story_of(kinds: Iterable[str], rounds: int, seed: int, show: Callable[[str], None]) -> Callable[[Home], Any]:
     """Every kind of fault so many times, in any order."""
     dice = random.Random(seed)
     all_kinds = rounds * sorted(kinds)
@@ -107,7 +107,7 @@ def story_of(kinds: Iterable[str], rounds: int, seed: int) -> Callable[[Home], A
 
     async def story(home: Home) -> None:
         await full_turn(home, 10_000)
-        print(f"\n{await live_through(home, all_kinds, dice)}")
+        show(str(await live_through(home, all_kinds, dice)))
 
     return story
 
@@ -123,13 +123,13 @@ HOME: dict[str, Any] = {
 
 
 @pytest.mark.timeout(300)
-def test_20_faults_in_a_row_and_no_command_is_missed(home: RunHome) -> None:
-    home(story_of(EVERY_RUN, 1, seed=1), **HOME)
+def test_20_faults_in_a_row_and_no_command_is_missed(home: RunHome, show: Callable[[str], None]) -> None:
+    home(story_of(EVERY_RUN, 1, seed=1, show=show), **HOME)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_200_random_faults_in_a_row_and_no_command_is_missed(home: RunHome) -> None:
+def test_200_random_faults_in_a_row_and_no_command_is_missed(home: RunHome, show: Callable[[str], None]) -> None:
     kinds = [*FAULTS, *LONG_FAULTS]
     assert ROUNDS_LONG * len(kinds) >= 200
-    home(story_of(kinds, ROUNDS_LONG, seed=2), **HOME)
+    home(story_of(kinds, ROUNDS_LONG, seed=2, show=show), **HOME)

@@ -51,7 +51,7 @@ async def living(folder: Path, box: Box) -> AsyncIterator[Home]:
 
 
 def test_a_frozen_server_costs_no_more_memory_than_is_promised_and_all_that_is_dropped_is_counted(
-    home: RunHome,
+    home: RunHome, show: Callable[[str], None]
 ) -> None:
     """A minute and more of speech, at ten times the speed, to a Home Assistant that reads nothing."""
 
@@ -69,8 +69,13 @@ def test_a_frozen_server_costs_no_more_memory_than_is_promised_and_all_that_is_d
         await home.box.says("Home Assistant is gone: ")
         status = await home.box.status()
         grown = rss_bytes(home.box.pid) - before
-        print(f"\nqueued at most {most_queued} of {SOUND_BYTES} bytes, memory grew by {grown} of {BOUND_BYTES} bytes")
+        show(
+            f"a frozen server: at most {most_queued} of {SOUND_BYTES} bytes waited for it; dropped and counted: "
+            f"{status['server']['unsent_bytes']} bytes and {status['server']['untold']} messages; memory grew by "
+            f"{grown} of {BOUND_BYTES + ALLOCATOR_BYTES} bytes"
+        )
         assert most_queued <= SOUND_BYTES + MIB
+        assert status["server"]["unsent_bytes"] >= most_queued > MIB, "what waited for it is counted"
         assert grown < BOUND_BYTES + ALLOCATOR_BYTES
         assert status["kept_command"]["held_bytes"] <= 30 * 32_000
         assert status["server"]["untold"] > 0, "what no server was told is counted"

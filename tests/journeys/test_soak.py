@@ -57,16 +57,19 @@ class Usage:
         return cls(rss_bytes, len(list((process / "task").iterdir())), len(list((process / "fd").iterdir())))
 
 
-def has_not_grown(first: Usage, last: Usage, what: str) -> None:
-    """Print it, and hold it to the bounds."""
+def has_not_grown(first: Usage, last: Usage) -> str:
+    """Hold it to the bounds: the line to show."""
     grown = last.rss_bytes - first.rss_bytes
-    print(f"\n{what}: memory {first.rss_bytes} to {last.rss_bytes} bytes, {grown} more; {first} to {last}")
     assert grown < MOST_GROWTH_BYTES
     assert last.threads <= first.threads
     assert last.descriptors <= first.descriptors + 1, "one for who asks for the status or the info just now"
+    return (
+        f"memory {first.rss_bytes} bytes after {WARM_TURNS} turns, {grown} more in the end (of {MOST_GROWTH_BYTES}); "
+        f"threads {first.threads} and {last.threads}, descriptors {first.descriptors} and {last.descriptors}"
+    )
 
 
-def test_thousands_of_turns_of_the_whole_satellite_cost_no_memory(home: RunHome) -> None:
+def test_thousands_of_turns_of_the_whole_satellite_cost_no_memory(home: RunHome, show: Callable[[str], None]) -> None:
     async def story(home: Home) -> None:
         first = Usage.of(home.box.pid)
         for turn in range(1, TURNS + 1):
@@ -82,7 +85,7 @@ def test_thousands_of_turns_of_the_whole_satellite_cost_no_memory(home: RunHome)
         assert status["turns"] == TURNS
         assert home.ha.lost == []
         assert status["inbox"]["events_dropped"] == status["inbox"]["speech_bytes_dropped"] == 0
-        has_not_grown(first, Usage.of(home.box.pid), f"{TURNS} turns")
+        show(f"{TURNS} turns of the whole satellite: {has_not_grown(first, Usage.of(home.box.pid))}")
 
     home(story, **HOME)
 
@@ -148,7 +151,7 @@ class Centre:
                 self._replies.extend((ev.TranscriptReceived("x"), *answer))
 
 
-def test_a_day_of_listening_costs_no_memory_and_no_command_is_lost() -> None:
+def test_a_day_of_listening_costs_no_memory_and_no_command_is_lost(show: Callable[[str], None]) -> None:
     centre, room, turn, began_s = Centre(build.listener(Config())), quiet(120), 0, time.monotonic()
     first = Usage.of(os.getpid())
     while centre.samples < HOURS * 3600 * RATE_HZ:
@@ -164,5 +167,5 @@ def test_a_day_of_listening_costs_no_memory_and_no_command_is_lost() -> None:
             gc.collect()
             first = Usage.of(os.getpid())
     gc.collect()
-    print(f"\n{centre.samples / RATE_HZ / 3600:.2f} hours, {turn} turns, in {time.monotonic() - began_s:.0f} s")
-    has_not_grown(first, Usage.of(os.getpid()), f"{HOURS:g} hours")
+    hours = f"{centre.samples / RATE_HZ / 3600:.2f} hours, {turn} turns, in {time.monotonic() - began_s:.0f} s"
+    show(f"{hours}: {has_not_grown(first, Usage.of(os.getpid()))}")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 from mutations import mutations
@@ -91,7 +92,9 @@ def test_the_seeds_are_understood() -> None:
     ("count", "pieces"),
     [(2_000, 100), pytest.param(100_000, 5_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])],
 )
-def test_damaged_conversations_give_events_or_one_error_in_any_pieces(count: int, pieces: int) -> None:
+def test_damaged_conversations_give_events_or_one_error_in_any_pieces(
+    count: int, pieces: int, show: Callable[[str], None]
+) -> None:
     async def story() -> None:
         for data in mutations(SEEDS, count, seed=count):
             await whole(data)
@@ -99,10 +102,11 @@ def test_damaged_conversations_give_events_or_one_error_in_any_pieces(count: int
             assert repr(await in_bytes(data)) == repr(await whole(data))
 
     drive(story(), within_s=900)
+    show(f"fuzz: {count:,} damaged conversations read whole, {pieces:,} others byte by byte as well")
 
 
 @pytest.mark.parametrize("count", [200, pytest.param(5_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
-def test_damaged_peers_neither_stop_the_server_nor_make_it_grow(count: int) -> None:
+def test_damaged_peers_neither_stop_the_server_nor_make_it_grow(count: int, show: Callable[[str], None]) -> None:
     async def story() -> None:
         async with listening() as bench:
             tracemalloc.start()
@@ -123,3 +127,4 @@ def test_damaged_peers_neither_stop_the_server_nor_make_it_grow(count: int) -> N
             await bench.until(lambda: len(bench.server.statistics().connections) <= 1)
 
     drive(story(), within_s=900)
+    show(f"fuzz: {count:,} damaged peers of a running server")
