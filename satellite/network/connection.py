@@ -87,6 +87,8 @@ class Connection:
         self.paused = False
         self.answers_pings = False
         self.silent_checks = 0
+        self.unsent_bytes = 0
+        """What waited for the peer when it was cut off."""
         self._reader = reader
         self._writer = writer
         self._outbox = outbox
@@ -121,6 +123,7 @@ class Connection:
         if self._over:
             return
         self._over = True
+        self.unsent_bytes = 0 if flush else self._outbox.queued_bytes
         self._ended(self, ending, text or ending.value)
         transport = self._writer.transport
         if not flush:

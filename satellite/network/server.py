@@ -63,6 +63,7 @@ class ServerStatistics:
         refused: connections not let in.
         endings: how connections ended, by reason.
         untold: messages that had no server to go to.
+        unsent_bytes: what waited for peers that were cut off.
         trusted: the only address that may be the server, "" where any may.
         untrusted: how often another one wanted to be.
     """
@@ -73,6 +74,7 @@ class ServerStatistics:
     refused: int
     endings: Mapping[str, int]
     untold: int
+    unsent_bytes: int
     trusted: str
     untrusted: int
 
@@ -114,7 +116,7 @@ class Server:
         self._server: Connection | None = None
         self._checking: asyncio.TimerHandle | None = None
         self._closing = False
-        self._accepted = self._untold = 0
+        self._accepted = self._untold = self._unsent_bytes = 0
         self._endings: Counter[str] = Counter()
 
     @property
@@ -174,6 +176,7 @@ class Server:
             self._refusals.count,
             dict(self._endings),
             self._untold,
+            self._unsent_bytes,
             self.trust.pinned,
             self.trust.refused,
         )
@@ -219,6 +222,7 @@ class Server:
 
     def _ended(self, connection: Connection, ending: Ending, text: str) -> None:
         self._endings[ending.value] += 1
+        self._unsent_bytes += connection.unsent_bytes
         if connection is not self._server:
             _log.debug("connection from %s ended: %s", connection.peer, text)
             return

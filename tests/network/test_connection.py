@@ -68,6 +68,7 @@ def test_a_server_that_takes_no_sound_is_given_up_when_forty_seconds_wait() -> N
             lost = bench.posted[-1]
             assert isinstance(lost, ev.ServerLost)
             assert lost.reason.startswith("does not read: ")
+            assert bench.server.statistics().unsent_bytes > 39 * 32_000, "what was dropped is counted"
             assert bench.endings() == {"does not read": 1}
 
     drive(story())
