@@ -16,7 +16,7 @@ from satellite.app.cues import Cues
 from satellite.app.dialogue import Dialogue, Observer
 from satellite.app.loading import in_background
 from satellite.app.recordings import Recordings
-from satellite.app.timers import restored, saved
+from satellite.app.timers import Moment, restored, saved
 from satellite.app.turns import Turns
 from satellite.app.utterance import Utterance
 from satellite.config import Config
@@ -171,7 +171,7 @@ class Satellite:
             fx.StopPlayback: lambda _effect: self.playback.silence(),
         }
         state = session.State(**influence.manners(self.config), muted=self.memory.muted)
-        timers = restored(self.memory.timers, time.monotonic(), time.time())
+        timers = restored(self.memory.timers, Moment.present())
         return Dialogue(state, timers, perform, self._watch, self._keep)
 
     def _make_server(self, config: Config) -> Server:
@@ -272,7 +272,7 @@ class Satellite:
         running = self.dialogue.timers.running
         if running != self._saved_timers:
             self._saved_timers = running
-            self.memory.timers = saved(self.dialogue.timers, time.monotonic(), time.time())
+            self.memory.timers = saved(self.dialogue.timers, Moment.present())
             self._save()
 
     def _tell(self, message: msg.Message) -> None:
