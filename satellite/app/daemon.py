@@ -19,7 +19,7 @@ from satellite.app.satellite import Satellite
 from satellite.config import Config
 from satellite.control.server import ControlServer
 from satellite.control.systemd import Supervisor
-from satellite.core.errors import ConfigError, ControlError, SatelliteError
+from satellite.core.errors import ConfigError, ControlError, ModelError, SatelliteError
 from satellite.core.places import control_path, state_directory
 from satellite.state import State
 
@@ -157,6 +157,8 @@ class Daemon:
         except ConfigError as error:
             for mistake in error.mistakes:
                 log.error("configuration not reloaded: %s", mistake)
+        except ModelError as error:
+            log.error("configuration not reloaded: %s", error)
         except SatelliteError as error:
             log.error("configuration only partly in force: %s", error)
         except Exception:

@@ -19,6 +19,7 @@ ANY = -1
 # Which library computes; another version may compute otherwise.
 RUNTIME = f"onnxruntime {onnxruntime.__version__}"
 _ERROR = 3
+_TENSORFLOW_LITE = b"TFL3"
 
 
 class Session:
@@ -93,6 +94,11 @@ def open_session(path: Path, inputs: Mapping[str, Shape] | None = None) -> Sessi
     """
     if not path.is_file():
         raise ModelNotFound(f"there is no model file {path}")
+    with path.open("rb") as file:
+        if file.read(8)[4:] == _TENSORFLOW_LITE:
+            raise ModelDamaged(
+                f"model {path} is one of TensorFlow Lite, not an ONNX graph: its name must end in .tflite"
+            )
     try:
         session = Session(path, onnxruntime.InferenceSession(str(path), _options(), ["CPUExecutionProvider"]))
     except Exception as error:  # onnxruntime's errors have no common base
@@ -124,4 +130,5 @@ def _shape(dimensions: list[Any]) -> Shape:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    # Of "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from FILE failed:Protobuf parsing failed." the end.
+    return " ".join(str(error).split()).rpartition(" failed:")[2][:200]

@@ -13,7 +13,7 @@ import numpy as np
 from satellite.core.audio import Float32, Int16
 from satellite.core.errors import ModelDamaged
 from satellite.detect.embedding import FEATURES, bridged, open_embedding
-from satellite.detect.onnx import ANY, Session, open_session
+from satellite.detect.onnx import ANY, Session, open_session, told
 from satellite.detect.spectrogram import open_spectrogram
 from satellite.detect.window import Window
 
@@ -175,6 +175,8 @@ class _Word:
         outputs = self._session.run({self._input: np.zeros((1, self.hops, FEATURES), np.float32)})
         if outputs[0].size != 1:
             raise ModelDamaged(f"model {model.path} gives {outputs[0].size} scores; a wake word has one")
+        if not 0 <= (score := float(outputs[0].item())) <= 1:
+            raise ModelDamaged(f"model {model.path} gives {score:g} for silence; the score of a wake word is 0 to 1")
 
     def score(self, window: Float32) -> float:
         """The score after the features of the last hops, shape (n, 96)."""
@@ -189,5 +191,6 @@ def _only_input(session: Session) -> tuple[str, int]:
         name, (batch, hops, features) = inputs[0]
         if batch in (1, ANY) and 1 <= hops <= 128 and features == FEATURES:
             return name, hops
-    shapes = " and ".join(str(shape) for _, shape in inputs)
-    raise ModelDamaged(f"model {session.path} takes {shapes}; an openWakeWord model takes (1, hops, {FEATURES})")
+    raise ModelDamaged(
+        f"model {session.path} takes {told(session.inputs)}; an openWakeWord model takes (1, hops, {FEATURES})"
+    )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
+import shutil
 import struct
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +29,13 @@ from satellite.device.wav import WavSource
 
 IEEE_FLOAT = 3
 FLOATS = 16_000
+# Shape of the input, number of scores, and what they are for silence.
+WRONG = {
+    "another shape": ((1, 16, 95), 1, 0.0),
+    "two scores": ((1, 16, 96), 2, 0.0),
+    "no score": ((1, 16, 96), 1, math.nan),
+    "another score": ((1, 16, 96), 1, -4.0),
+}
 
 
 def wrong(kind: str, folder: Path) -> Path:
@@ -34,17 +46,54 @@ def wrong(kind: str, folder: Path) -> Path:
         return path
     if kind == "a detector of speech":
         return model("silero_vad")
-    shape, scores = {"another shape": ((1, 16, 95), 1), "two scores": ((1, 16, 96), 2)}[kind]
-    return write_graph(folder / "own.onnx", shape, scores)
+    if kind == "another engine's":
+        path = folder / "lite.onnx"
+        path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(1_000))
+        return path
+    shape, scores, more = WRONG[kind]
+    return write_graph(folder / "own.onnx", shape, scores, more=more)
 
 
-@pytest.mark.parametrize("kind", ["text", "a detector of speech", "another shape", "two scores"])
+@pytest.mark.parametrize("kind", ["text", "a detector of speech", "another engine's", *WRONG])
 def test_a_wake_word_that_is_none_is_one_line_with_its_file(tmp_path: Path, kind: str) -> None:
     path = wrong(kind, tmp_path)
     with pytest.raises(ModelDamaged) as error:
         build.listener(replace(Config(), wake_word=(WakeWordConfig(model=str(path)),)))
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["another engine's", "another shape", "damaged"])
+def test_with_a_model_that_cannot_be_used_the_program_ends_with_1_and_one_line(tmp_path: Path, kind: str) -> None:
+    settings = (
+        '[discovery]\nenabled = false\n[speaker]\ndevice = "none"\n[microphone]\ndevice = "command:cat /dev/zero"\n'
+    )
+    if kind == "damaged":
+        culprit = damaged_models(tmp_path / "models")
+        settings += f'[paths]\nmodels = "{culprit.parent}"\n'
+    else:
+        culprit = wrong(kind, tmp_path)
+        settings += f'[[wake_word]]\nmodel = "{culprit}"\n'
+    config = tmp_path / "satellite.toml"
+    config.write_text(settings + '[server]\nhost = "127.0.0.1"\nport = 0\n')
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "satellite", "--config", str(config)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("satellite: ")]
+    assert (ended.returncode, str(culprit) in line) == (1, True), line
+    assert "Traceback" not in ended.stderr
+
+
+def damaged_models(folder: Path) -> Path:
+    """All that is needed, and a bit of the embedding turned."""
+    folder.mkdir()
+    for name in ("melspectrogram", "embedding", "hey_jarvis", "silero_vad"):
+        shutil.copy(model(name), folder)
+    culprit = folder / model("embedding").name
+    content = bytearray(culprit.read_bytes())
+    content[len(content) // 2] ^= 1
+    culprit.write_bytes(content)
+    return culprit
 
 
 def test_a_wake_word_is_no_detector_of_speech() -> None:

@@ -1,18 +1,21 @@
-"""Writes tiny ONNX graphs: the mean of one float32 input over its last two axes, copied to some outputs."""
+"""Writes tiny ONNX graphs: the mean of one float32 input over its last two axes, and something more, some times."""
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 _FLOAT = 1
 
 
-def write_graph(path: Path, shape: tuple[int, ...], scores: int = 1, input_name: str = "x") -> Path:
+def write_graph(path: Path, shape: tuple[int, ...], scores: int = 1, input_name: str = "x", more: float = 0.0) -> Path:
     """A graph that takes `shape`, -1 for a free dimension, and gives (shape[0], 1, 1), or that `scores` times over."""
     mean = _text(1, input_name) + _text(2, "mean") + _text(4, "ReduceMean") + _message(5, _axes(-2, -1))
-    repeat = b"".join(_text(1, "mean") for _ in range(scores)) + _text(2, "y") + _text(4, "Concat")
+    plus = _text(1, "mean") + _text(1, "more") + _text(2, "score") + _text(4, "Add")
+    repeat = b"".join(_text(1, "score") for _ in range(scores)) + _text(2, "y") + _text(4, "Concat")
     repeat += _message(5, _text(1, "axis") + _number(3, 1) + _number(20, 2))
-    graph = _message(1, mean) + _message(1, repeat) + _text(2, "tiny")
+    constant = _number(1, 1) + _number(2, _FLOAT) + _text(8, "more") + _message(9, struct.pack("<f", more))
+    graph = _message(1, mean) + _message(1, plus) + _message(1, repeat) + _text(2, "tiny") + _message(5, constant)
     graph += _message(11, _value(input_name, shape)) + _message(12, _value("y", (-1, -1, -1)))
     path.write_bytes(_number(1, 8) + _message(7, graph) + _message(8, _text(1, "") + _number(2, 13)))
     return path

@@ -118,7 +118,7 @@ def test_a_longer_model_of_ones_own_runs_and_is_warm_later(tmp_path: Path) -> No
 @pytest.mark.parametrize("shape", [(1, 16, 95), (1, 16), (2, 16, 96), (1, -1, 96), (1, 16, 96, 1), (1, 500, 96)])
 def test_a_model_of_another_shape_is_refused_with_both_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
     path = write_graph(tmp_path / "odd.onnx", shape)
-    with pytest.raises(ModelDamaged, match=r"odd\.onnx takes \(.*\); an openWakeWord model takes \(1, hops, 96\)"):
+    with pytest.raises(ModelDamaged, match=r"odd\.onnx takes x \(.*\); an openWakeWord model takes \(1, hops, 96\)"):
         wake_words(WakeModel("odd", path, "odd"))
 
 

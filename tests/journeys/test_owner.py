@@ -118,7 +118,7 @@ def test_a_wake_word_that_is_none_is_one_line_and_the_old_one_is_heard_on(home: 
         wrong = write_graph(home.box.folder / "own.onnx", (1, 16, 95))
         home.box.config.write_text(f'{home.box.config.read_text()}\n[[wake_word]]\nmodel = "{wrong}"\n')
         home.box.signal(signal.SIGHUP)
-        await home.box.says("ERROR   configuration only partly in force: model")
+        await home.box.says("ERROR   configuration not reloaded: model")
         assert sum(str(wrong) in line for line in home.box.log) == 1
         home.box.log.clear()
         home.say_command()
