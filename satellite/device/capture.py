@@ -21,6 +21,7 @@ from satellite.core.ports import Source
 from satellite.device.backoff import Backoff
 from satellite.device.gap import GapClock
 from satellite.dsp.convert import Converter
+from satellite.dsp.cue_echo import CueCanceller
 from satellite.dsp.echo import EchoCanceller
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class Capture:
         post: takes events; called in the thread, must not block.
         playing: the speaker makes a sound just now.
         echo: takes the speaker's sound out of what is heard; None: nothing is done.
+        cues: takes the short sounds out of it that are played during a command; None: nothing is done.
         patience: with a silent device.
         clock: seconds, by which the work is measured.
     """
@@ -122,6 +124,7 @@ class Capture:
         playing: Callable[[], bool],
         *,
         echo: EchoCanceller | None = None,
+        cues: CueCanceller | None = None,
         patience: Patience = Patience(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -131,6 +134,7 @@ class Capture:
         self._post = post
         self._playing = playing
         self._echo = echo
+        self.cues = cues
         self._patience = patience
         self._clock = clock
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -287,6 +291,9 @@ class Capture:
         if self._echo:
             samples = self._echo.process(samples, captured_s)
             captured_s -= self._echo.held / RATE_HZ
+        if self.cues:
+            samples = self.cues.process(samples, captured_s, wanted=self._settings.command is not None)
+            captured_s -= self.cues.held / RATE_HZ
         self._tell(samples, began_s, captured_s)
 
     def _tell(self, samples: Int16, began_s: float, captured_s: float) -> None:
@@ -304,6 +311,11 @@ class Capture:
         for event in events:
             self._post(self._dated(event, captured_s))
 
+    def _tell_held(self, held: list[Int16]) -> None:
+        """What was held back, the oldest first."""
+        if held:
+            self._tell(np.concatenate(held), self._clock(), time.monotonic())
+
     def _dated(self, event: Event, captured_s: float) -> Event:
         """A wake word is dated by the capture of its sound, not by its arrival; the last sample fed by `captured_s`."""
         if not isinstance(event, WakeDetected):
@@ -313,8 +325,7 @@ class Capture:
     def _lose(self, count: int, cause: str) -> None:
         if count <= 0:
             return
-        if self._echo:
-            self._tell(self._echo.lost(count), self._clock(), time.monotonic())
+        self._tell_held([stage.lost(count) for stage in (self.cues, self._echo) if stage])
         for event in self._listener.lost(count, cause):
             self._post(event)
         self._position += count
@@ -323,8 +334,7 @@ class Capture:
     def _end(self, converter: Converter) -> None:
         """The source was a file, and it is over: hear its last samples, then wait to be stopped."""
         self._feed(converter.flush()[:, 0])
-        if self._echo:
-            self._tell(self._echo.flush(), self._clock(), time.monotonic())
+        self._tell_held([stage.flush() for stage in (self.cues, self._echo) if stage])
         for event in self._listener.flush():
             self._post(event)
         self._state = "ended"

@@ -1,0 +1,108 @@
+"""A short sound that was played, found again in what the microphone heard: one least-squares fit, no learning."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from satellite.core.audio import Float32, samples_in
+
+# More steps fit weaker and weaker frequencies of the sound: the echo little better, and more and more of a voice.
+_STEPS = 16
+# Of the played sound's mean power. A frequency that has less is left alone.
+_RIDGE = 0.3
+# A fit explains something of any sound. Of tones that is next to nothing; a sound that fills more than this share of
+# the band would take a voice for its echo: that much of what is heard in its frequencies must be explained.
+_NARROW, _SURE = 0.08, 0.95
+# A delay is looked for where the correlation first reaches this share of its greatest power.
+_RISEN = 0.25
+_SMOOTHED = samples_in(2)
+
+
+def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
+    """The part of `heard` that some room makes of `played`; zeros where it may as well be another sound.
+
+    The room is a filter of so many taps, fitted by conjugate gradients on the normal equations (CGLS: M. R. Hestenes,
+    E. Stiefel, 1952), ended early and with a ridge, so that what a voice says in the same frequencies stays.
+
+    Args:
+        played: float32, shape (taps - 1 + n,): the sound from `taps` - 1 samples before that of `heard` on.
+        heard: float32, shape (n,).
+
+    Returns:
+        float32, shape (n,).
+    """
+    size = 1 << (len(played) - 1).bit_length()
+    spectrum = np.fft.rfft(played, size)
+    ridge = _RIDGE * float(played @ played)
+    before = np.zeros(taps - 1, np.float32)
+
+    def through(room: Float32) -> Float32:
+        sound = np.fft.irfft(spectrum * np.fft.rfft(room, size), size)
+        return sound[taps - 1 : len(played)].astype(np.float32)
+
+    def back(sound: Float32) -> Float32:
+        room = np.fft.irfft(np.conj(spectrum) * np.fft.rfft(np.concatenate((before, sound)), size), size)
+        return room[:taps].astype(np.float32)
+
+    room, left, echo = np.zeros(taps, np.float32), heard, np.zeros_like(heard)
+    step = slope = back(left)
+    steepness = float(slope @ slope)
+    for _ in range(_STEPS):
+        change = through(step)
+        curvature = float(change @ change) + ridge * float(step @ step)
+        if not curvature or not steepness:
+            break
+        far = np.float32(steepness / curvature)
+        room, echo, left = room + far * step, echo + far * change, left - far * change
+        slope = back(left) - np.float32(ridge) * room
+        steepness, was = float(slope @ slope), steepness
+        step = slope + np.float32(steepness / was) * step
+    explained = float(heard @ heard) - float(left @ left)
+    power = np.abs(spectrum) ** 2
+    known = power / (power + ridge + 1e-9)
+    if float(known.mean()) > _NARROW and explained < _SURE * _within(known, heard):
+        return np.zeros_like(heard)
+    return echo
+
+
+def _within(shares: Float32, heard: Float32) -> float:
+    """The power of what is heard, each frequency by its share; `shares` has those of the longer FFT."""
+    power = np.abs(np.fft.rfft(heard, 2 * (len(shares) - 1))) ** 2
+    return float(heard @ heard) * float(power @ shares) / (float(power.sum()) + 1e-9)
+
+
+class Lag(NamedTuple):
+    """`samples`: by which the echo is late. `clear`: share of what is heard there that the echo is; by chance < 0.1."""
+
+    samples: int
+    clear: float
+
+
+def find_lag(played: Float32, heard: Float32) -> Lag:
+    """How much later than it begins a sound is heard, to about 10 ms even when it is a tone.
+
+    Args:
+        played: float32, shape (m,), some of it not 0.
+        heard: float32, shape (n,), with n > m, some of it not 0.
+    """
+    own = _correlation(played, np.concatenate((np.zeros_like(played), played, np.zeros_like(played))))
+    found = _correlation(played, heard)
+    sums = np.cumsum(np.concatenate((np.zeros(1), heard.astype(np.float64) ** 2)))
+    powers = (sums[len(played) :] - sums[: -len(played)]) * float(played @ played)
+    clear = found**2 / np.maximum(powers, 1e-6 * powers.max())
+    # A tone resembles itself before its time: by as much as it does so, its echo is later than that.
+    return Lag(_rise(found) + len(played) - _rise(own), float(clear.max()))
+
+
+def _correlation(played: Float32, heard: Float32) -> Float32:
+    """For every place of `heard` where the whole of `played` may begin."""
+    size = 1 << len(heard).bit_length()
+    product = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(played, size)), size)
+    return product[: len(heard) - len(played) + 1].astype(np.float32)
+
+
+def _rise(correlation: Float32) -> int:
+    power = np.convolve(correlation**2, np.full(_SMOOTHED, 1 / _SMOOTHED, np.float32), "same")
+    return int(np.flatnonzero(power >= _RISEN * power.max())[0])
