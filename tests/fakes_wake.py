@@ -17,7 +17,7 @@ from wyoming.wake import Detect, Detection, NotDetected
 
 LOUD = 1_000.0
 # So much loud sound is a word; it then waits for another stream. Like the real ones it hangs up at the end of one.
-WORD_S = 0.4
+WORD_S = 0.5
 
 
 class FakeWakeService:
@@ -91,4 +91,4 @@ class _Handler(AsyncEventHandler):
         if self._loud_s >= WORD_S and not self._detected:
             self._detected = True
             at_ms = chunk.timestamp if self._service.timestamps else None
-            await self.write_event(Detection("computer", at_ms).event())
+            await self.write_event(Detection((self._service.names[-1] or ["computer"])[0], at_ms).event())

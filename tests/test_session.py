@@ -178,7 +178,7 @@ def test_a_whole_turn_in_order() -> None:
         TellServer(Detection("hey_jarvis")),
         TellServer(RunPipeline()),
         StartStream(1, -55.0),
-        ListenFor(Command(1, 16_000), muted=False),
+        ListenFor(Command(1, 16_000, "hey_jarvis"), muted=False),
     ]
     assert talk(Transcribing()) == [PlayCue("awake")]
     sound = SpeechAudio(1, 0, b"\1\0")
@@ -297,7 +297,7 @@ SILENCE = SpeechEnded(1, 5, EndReason.SILENCE)
 def test_a_command_spoken_without_a_server_is_sent_whole_when_one_comes() -> None:
     talk = Talk(connected=False)
     begun = talk(WAKE)
-    assert ListenFor(Command(1, 16_000), muted=False) in begun
+    assert ListenFor(Command(1, 16_000, "hey_jarvis"), muted=False) in begun
     assert begun[-1] == PlayCue("waiting")
     assert told(talk(SILENCE)) == [MicStop()]
     assert talk.after(10) == []

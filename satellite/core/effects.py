@@ -17,10 +17,12 @@ class Command:
     Attributes:
         turn: number of the conversation turn; the listener's speech events carry it back.
         wake_at: sample index of the end of the hop that fired, or None when listening began without a wake word.
+        word: the wake word before it, as whoever heard it calls it; empty: none, or nobody but the server knows.
     """
 
     turn: int
     wake_at: int | None
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)

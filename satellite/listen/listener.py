@@ -31,6 +31,7 @@ from satellite.listen.sensitivity import LEVELS, moved
 from satellite.listen.speech import SpeechTrack
 from satellite.listen.trigger import Trigger, Wake, doubt_after
 from satellite.listen.watch import WakeWatch
+from satellite.listen.word_end import heard_elsewhere
 
 # Hops and windows both begin anew here; a jump by a multiple of it leaves their rhythm as it is.
 _RHYTHM = 2 * HOP_SAMPLES
@@ -258,6 +259,8 @@ class Listener:
         self._commands += 1
         begin = self._ring.end if command.wake_at is None else command.wake_at
         wake = next((wake for wake in self._recent if wake.at == command.wake_at), None)
+        if wake is None and command.word:
+            wake = heard_elsewhere(command.word, begin)
         window = begin - (begin - self._start) % WINDOW_SAMPLES
         self._speech.restart()
         return CommandStream(

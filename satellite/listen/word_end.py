@@ -24,8 +24,10 @@ shorten their lags by: both are treated as any word of one's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -34,6 +36,7 @@ import numpy.typing as npt
 
 from satellite.core.audio import RATE_HZ, Int16, samples_in
 from satellite.detect.microwakeword import MicroModel
+from satellite.detect.wakeword import WakeModel
 from satellite.listen.trigger import Wake
 
 # How far back the loudest and the quietest sound are looked for, of which a dip is measured.
@@ -82,6 +85,16 @@ ANY_LAG = Lag(late_ms=350, early_ms=120)
 MICRO_LAG = Lag(late_ms=450, early_ms=120)
 
 
+# openWakeWord's service, and no other, names its models so.
+_OF_OPENWAKEWORD = re.compile(r"(.+)_v[0-9.]+")
+
+
+def heard_elsewhere(name: str, at: int) -> Wake:
+    """A wake word that a service heard in the sound up to sample `at`: of openWakeWord, or of any other engine."""
+    model = _OF_OPENWAKEWORD.fullmatch(name)
+    return Wake(WakeModel(model[1], Path(), name) if model else MicroModel(name, Path(), name), 1.0, at, at)
+
+
 def earliest_end(wake: Wake) -> int:
     """The earliest sample at which the word can have ended."""
     rising_at = max(wake.rising_at, wake.at - _LONGEST_HESITATION)
@@ -108,7 +121,7 @@ def word_end(wake: Wake, begin: int, sound: Int16) -> int | None:
 
 
 def _lag(wake: Wake) -> Lag:
-    return LAGS.get(wake.model.name, MICRO_LAG if isinstance(wake.model, MicroModel) else ANY_LAG)
+    return MICRO_LAG if isinstance(wake.model, MicroModel) else LAGS.get(wake.model.name, ANY_LAG)
 
 
 def _dips(sound: Int16, hop: int, *, hisses: bool) -> npt.NDArray[np.intp]:

@@ -24,8 +24,6 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 WAITING = 63
 # Home Assistant refuses a phrase that it hears again within 2 s.
 REFRACTORY_S = 2.0
-# Models fire up to 350 ms after the end of their word: the command may begin there.
-EARLIEST_END = samples_in(350)
 # Quiet enough for a lead-in: the service tells no noise floor.
 FLOOR_DBFS = -60.0
 # How far back a detection may point.
@@ -193,12 +191,15 @@ class WakeService:
         at, heard_s = self._place(event.at_ms, now_s)
         self._latency_ms = round((now_s - heard_s) * 1000, 1)
         name = event.name or "wake word"
-        self._post(ev.WakeDetected(name, name, 1.0, max(0, at - EARLIEST_END), FLOOR_DBFS, heard_s))
+        self._post(ev.WakeDetected(name, name, 1.0, at, FLOOR_DBFS, heard_s))
         return True
 
     def _place(self, at_ms: int | None, now_s: float) -> tuple[int, float]:
-        """The sample of a detection, and when it was heard; the newest one where the service tells nonsense."""
-        at = self._newest if at_ms is None else at_ms * RATE_HZ // 1000
-        if not self._newest - REMEMBERED <= at <= self._newest:
-            at = self._newest
-        return at, next((heard_s for end, heard_s in self._heard if end >= at), now_s)
+        """The end of the piece of sound that a detection names, and when it was heard; the newest if that is nonsense.
+
+        Services name a piece by its beginning.
+        """
+        at = self._newest if at_ms is None else at_ms * RATE_HZ // 1000 + samples_in(1)
+        if not self._newest - REMEMBERED <= at < self._newest:
+            return self._newest, self._heard[-1][1] if self._heard else now_s
+        return next((end, heard_s) for end, heard_s in self._heard if end > at)

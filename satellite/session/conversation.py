@@ -104,7 +104,7 @@ def wake(state: State, event: ev.WakeDetected, now_s: float) -> Step:
     if event.model in state.stop_words:
         return stop(state, now_s)
     state = replace(state, follow_ups=0)
-    return _begin(state, now_s, event.at, event.floor_dbfs, [fx.TellServer(msg.Detection(event.model))])
+    return _begin(state, now_s, event.floor_dbfs, event)
 
 
 def stop(state: State, now_s: float) -> Step:
@@ -119,10 +119,10 @@ def stop(state: State, now_s: float) -> Step:
 
 def listen(state: State, _event: ev.ListenRequested, now_s: float) -> Step:
     """Listen without a wake word."""
-    return _begin(replace(state, follow_ups=0), now_s, None, LEAD_IN_FLOOR_DBFS, [])
+    return _begin(replace(state, follow_ups=0), now_s, LEAD_IN_FLOOR_DBFS)
 
 
-def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, detection: list[fx.Effect]) -> Step:
+def _begin(state: State, now_s: float, floor_dbfs: float, wake: ev.WakeDetected | None = None) -> Step:
     away = state.connection is None
     if away and not state.keep_s:
         return state, [fx.PlayCue("away")]
@@ -130,9 +130,11 @@ def _begin(state: State, now_s: float, wake_at: int | None, floor_dbfs: float, d
         return state, []
     state, cut = cut_playback(state, now_s)
     state = begun(state, now_s)
+    detection: list[fx.Effect] = [fx.TellServer(msg.Detection(wake.model))] if wake else []
     ask: list[fx.Effect] = [fx.TellServer(msg.RunPipeline()), fx.StartStream(state.turn, floor_dbfs)]
     say: list[fx.Effect] = [fx.PlayCue("waiting")] if away else []
-    return state, [*cut, *detection, *ask, listen_for(state, fx.Command(state.turn, wake_at)), *say]
+    command = fx.Command(state.turn, wake.at, wake.model) if wake else fx.Command(state.turn, None)
+    return state, [*cut, *detection, *ask, listen_for(state, command), *say]
 
 
 def speech_audio(state: State, event: ev.SpeechAudio, _now_s: float) -> Step:
@@ -247,7 +249,7 @@ def _follow_up(state: State, now_s: float) -> Step:
     if not asks or state.connection is None or state.follow_ups >= MOST_FOLLOW_UPS:
         return state, []
     state = replace(state, follow_ups=state.follow_ups + 1)
-    state, effects = _begin(state, now_s, None, LEAD_IN_FLOOR_DBFS, [])
+    state, effects = _begin(state, now_s, LEAD_IN_FLOOR_DBFS)
     return state, [*effects, fx.PlayCue("follow_up")] if effects else []
 
 

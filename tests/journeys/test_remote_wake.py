@@ -131,9 +131,9 @@ async def answer(ha: FakeHomeAssistant) -> None:
     await ha.answer("Done.", tone(0.5))
 
 
-def at(port: int) -> dict[str, str]:
+def at(port: int, name: str = "computer") -> dict[str, str]:
     """A configuration whose wake word service is there."""
-    return {"listening": f'mode = "service"\nwake_uri = "tcp://127.0.0.1:{port}"\nwake_names = ["computer"]'}
+    return {"listening": f'mode = "service"\nwake_uri = "tcp://127.0.0.1:{port}"\nwake_names = ["{name}"]'}
 
 
 async def listening(home: Home) -> None:
@@ -166,6 +166,21 @@ def test_a_wake_word_service_hears_the_word_and_the_command_goes_to_home_assista
             assert (len(home.ha.runs), service.loud) == (1, loud)
 
     home(story, on_stream=answer, settings=at(port))
+
+
+def test_of_a_word_that_a_service_hears_before_its_end_little_is_streamed(home: RunHome) -> None:
+    port = free_port()
+
+    async def story(home: Home) -> None:
+        async with FakeWakeService(port):
+            await listening(home)
+            home.say(quiet(0.5), tone_word(), quiet(0.4), clip("kitchen_light"), quiet(1.5))
+            await home.ha.wait_for("played")
+        heard = bytes(home.ha.run.pcm)
+        rest = np.frombuffer(heard[: heard.index(clip("kitchen_light").tobytes())], np.int16)
+        assert np.count_nonzero(np.abs(rest) > 1_000) < 0.1 * 16_000
+
+    home(story, on_stream=answer, settings=at(port, "alexa_v0.1"))
 
 
 def test_a_wake_word_service_that_goes_and_comes_back_is_found_again(home: RunHome) -> None:

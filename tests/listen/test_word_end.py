@@ -9,7 +9,7 @@ from satellite.core.audio import Int16, samples_in
 from satellite.detect.microwakeword import MicroModel
 from satellite.detect.wakeword import WakeModel
 from satellite.listen.trigger import Wake
-from satellite.listen.word_end import LOOK_BACK, earliest_end, word_end
+from satellite.listen.word_end import ANY_LAG, LAGS, LOOK_BACK, MICRO_LAG, earliest_end, heard_elsewhere, word_end
 
 AT = 64_000
 MS = samples_in(1)
@@ -131,3 +131,10 @@ def test_the_earliest_end_is_known_at_once() -> None:
     assert earliest_end(wake()) == AT - 70 * MS
     assert earliest_end(wake(rising_ms=80)) == AT - 140 * MS
     assert earliest_end(wake(rising_ms=80, score=0.7)) == AT - 180 * MS
+
+
+def test_a_word_of_openwakewords_service_ends_as_our_own_and_any_other_like_one_that_is_heard_late() -> None:
+    sound = around(300, voice(400))
+    assert found_ms(sound, heard_elsewhere("alexa_v0.1", AT)) == found_ms(sound, wake(ALEXA))
+    late = [AT - earliest_end(heard_elsewhere(name, AT)) for name in ("alexa_v0.1", "computer_v2", "alexa")]
+    assert late == [LAGS["alexa"].late_ms * MS, ANY_LAG.late_ms * MS, MICRO_LAG.late_ms * MS]

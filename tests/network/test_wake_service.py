@@ -74,7 +74,7 @@ def test_a_detection_becomes_a_wake_where_its_sound_was_and_one_within_2_s_does_
         await until(lambda: service.statistics().refused)
         (wake,) = wakes
         assert isinstance(wake, WakeDetected)
-        assert (wake.model, wake.at) == ("computer", 16_000 - wake_service.EARLIEST_END)
+        assert (wake.model, wake.at) == ("computer", 16_640)
         statistics = service.statistics()
         assert (statistics.detections, statistics.refused) == (1, 1)
         assert statistics.latency_ms is not None
@@ -93,7 +93,7 @@ def test_a_time_that_cannot_be_is_taken_for_now() -> None:
         await until(lambda: wakes)
         (wake,) = wakes
         assert isinstance(wake, WakeDetected)
-        assert (wake.model, wake.at) == ("wake word", 1_280_000 + 12_800 - wake_service.EARLIEST_END)
+        assert (wake.model, wake.at) == ("wake word", 1_280_000 + 12_800)
 
     lived(story)
 
