@@ -19,6 +19,7 @@ from satellite.core.errors import SatelliteError
 from satellite.detect.clip import bundled_speech
 from satellite.detect.wakeword import HOP_SAMPLES
 from satellite.diagnostics.machine import machine, memory_mib
+from satellite.diagnostics.stages import StageCost, stages
 from satellite.listen.listener import Listener
 
 LISTENING_S = 60.0
@@ -45,7 +46,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All of it. `too_slow`: while listening, one hop in twenty takes more than 60 % of its time, or the core's."""
+    """All of it. `stages`: each by itself. `too_slow`: one hop in twenty takes more than 60 % of its time."""
 
     machine: str
     python: str
@@ -54,6 +55,7 @@ class Figures:
     listening: Cost
     command: Cost
     memory_mib: float
+    stages: tuple[StageCost, ...]
 
     @property
     def too_slow(self) -> bool:
@@ -91,7 +93,8 @@ def measure(config: Config, listening_s: float = LISTENING_S) -> Figures:
     listening = _cost(listener, frames, lambda _hop: ListenSettings(), listening_s)
     command = _cost(listener, frames, _always_commanded, min(COMMAND_S, listening_s))
     words = tuple(build.model_name(word) for word in config.wake_word)
-    return Figures(machine(), platform.python_version(), words, load_s, listening, command, memory_mib())
+    memory = memory_mib()
+    return Figures(machine(), platform.python_version(), words, load_s, listening, command, memory, stages(config))
 
 
 def page(figures: Figures) -> str:
@@ -107,7 +110,17 @@ on {figures.machine}, Python {figures.python}
   models loaded in              {figures.load_s:.1f} s
   memory                        {figures.memory_mib:.0f} MiB
 
+{_stages(figures)}
+
 {_verdict(figures)}"""
+
+
+def _stages(figures: Figures) -> str:
+    lines = [f"  {'80 ms of sound, each by itself':<34}takes     may take"]
+    for stage in figures.stages:
+        over = "  too much" if stage.ms > stage.budget_ms else ""
+        lines.append(f"    {stage.name:<30}{stage.ms:5.2f} ms  {stage.budget_ms:5.0f} ms{over}")
+    return "\n".join(lines)
 
 
 def _percent(share: float) -> str:

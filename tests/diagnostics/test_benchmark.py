@@ -14,6 +14,7 @@ from satellite.config import Config, PathsConfig
 from satellite.diagnostics import benchmark
 from satellite.diagnostics.benchmark import Cost, Figures
 from satellite.diagnostics.machine import machine, memory_mib
+from satellite.diagnostics.stages import StageCost
 
 BOARD = Figures(
     machine="Raspberry Pi Zero 2 W Rev 1.0, aarch64, 4 cores",
@@ -23,6 +24,7 @@ BOARD = Figures(
     listening=Cost(60.0, 0.125, 9.8, 14.2),
     command=Cost(8.0, 0.2, 14.0, 20.04),
     memory_mib=84.4,
+    stages=(StageCost("gate", 0.614, 1.0), StageCost("wake words", 25.2, 25.0)),
 )
 
 
@@ -36,6 +38,10 @@ def test_the_page_says_what_share_of_a_core_it_takes_and_whether_that_will_do() 
         "  80 ms of sound are heard in   9.8 ms; 95 % of them in 14.2 ms or less",
         "  models loaded in              2.3 s",
         "  memory                        84 MiB",
+        "",
+        "  80 ms of sound, each by itself    takes     may take",
+        "    gate                           0.61 ms      1 ms",
+        "    wake words                    25.20 ms     25 ms  too much",
         "",
         "This machine is quick enough: it hears 8 times faster than sound comes.",
     ]
@@ -59,6 +65,7 @@ def test_it_measures_the_configured_listener_and_ends_with_0_or_1(capsys: pytest
         assert told[part]["audio_s"] == 4.0
         assert 0 < told[part]["share"] < 10
         assert 0 < told[part]["hop_p50_ms"] <= told[part]["hop_p95_ms"]
+    assert {stage["name"] for stage in told["stages"]} >= {"conversion", "gate", "wake words", "speech", "processing"}
     assert told["command"]["share"] > told["listening"]["share"], "during a command speech is looked for, too"
 
 
