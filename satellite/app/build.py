@@ -12,6 +12,7 @@ from satellite import __version__, models
 from satellite.config import Config, WakeWordConfig
 from satellite.config.agreement import service_address
 from satellite.core.audio import AudioFormat
+from satellite.core.errors import EngineMissing
 from satellite.core.events import Event, RoomAudio
 from satellite.core.places import expanded
 from satellite.detect import derived
@@ -19,7 +20,8 @@ from satellite.detect.engines import NoWords, WakeEngine, open_engine
 from satellite.detect.microwakeword import MicroModel, Recipe, read_recipe
 from satellite.detect.vad import Silero
 from satellite.detect.wakeword import Confirmation, WakeModel, WakeWords
-from satellite.dsp import speex
+from satellite.dsp.canceller import open_canceller
+from satellite.dsp.cue_echo import CueCanceller
 from satellite.dsp.echo import EchoCanceller
 from satellite.dsp.peak import WARNING
 from satellite.dsp.reference import Reference
@@ -120,11 +122,21 @@ def echo(config: Config, played: Reference | None) -> EchoCanceller | None:
     """
     if played is None:
         return None
-    if config.microphone.aec == "auto" and (why := speex.missing()):
-        log.info("no echo canceller: %s; wake words that the satellite says itself are told apart all the same", why)
+    aec = config.microphone.aec
+    try:
+        canceller = open_canceller(aec)
+    except EngineMissing as error:
+        if aec != "auto":
+            raise
+        log.info("no echo canceller: %s; wake words that the satellite says itself are told apart all the same", error)
         return None
-    log.info("the echo of the speaker is cancelled by SpeexDSP")
-    return EchoCanceller(played, speex.SpeexCanceller())
+    log.info("the echo of the speaker is cancelled by %s", "WebRTC" if aec == "webrtc" else "SpeexDSP")
+    return EchoCanceller(played, canceller)
+
+
+def cue_echo(played: Reference | None) -> CueCanceller | None:
+    """What takes the cues out of the commands that are spoken over them."""
+    return CueCanceller(played) if played else None
 
 
 async def wake_service(config: Config, post: Callable[[Event], None], old: WakeService | None) -> WakeService | None:

@@ -13,7 +13,7 @@ from satellite.config import Config, ProcessingConfig, WakeWordConfig
 from satellite.core.errors import ModelError
 from satellite.core.places import expanded
 from satellite.detect import microwakeword
-from satellite.dsp import webrtc
+from satellite.dsp import canceller, webrtc
 
 WAKE_WORDS = (models.WAKE_WORD, models.MICRO_WAKE_WORD)
 
@@ -24,7 +24,8 @@ def check_names(config: Config, origins: Mapping[str, str] = MappingProxyType({}
     Args:
         origins: key ("wake_word.0.model") to where its value comes from, for the lines.
     """
-    missing = processing_mistakes(config.processing, webrtc.missing())
+    aec = config.microphone.aec
+    missing = (*aec_mistakes(aec, canceller.missing(aec)), *processing_mistakes(config.processing, webrtc.missing()))
     found = (*_model_mistakes(config), *_twice(config), *missing, *cues.mistakes(config.sounds))
     return [f"{place}: {text}" if (place := _place(key, origins)) else text for key, text in found]
 
@@ -34,6 +35,12 @@ def _place(key: str, origins: Mapping[str, str]) -> str:
     while key and key not in origins:
         key = key.rpartition(".")[0]
     return origins.get(key, "")
+
+
+def aec_mistakes(aec: str, why: str) -> Iterator[tuple[str, str]]:
+    """Key and line for an echo canceller that was asked for by name; `why` it cannot be had, or nothing."""
+    if why:
+        yield "microphone.aec", f'microphone.aec = "{aec}": {why}'
 
 
 def processing_mistakes(processing: ProcessingConfig, why: str) -> Iterator[tuple[str, str]]:

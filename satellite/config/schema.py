@@ -53,9 +53,10 @@ class MicrophoneConfig:
         "auto",
         "Take what the speaker plays out of what the microphone hears, so that a wake word is heard over it, and the "
         "satellite does not wake itself: by SpeexDSP (speex; Debian package libspeexdsp1); auto: by it where it is "
-        "installed, else wake words that the satellite says itself are not obeyed, no more; off: for microphones that "
+        "installed, else wake words that the satellite says itself are not obeyed, no more; webrtc (needs the extra "
+        "[webrtc]): more of the echo is taken away, and with it most of who speaks over it; off: for microphones that "
         "do it themselves.",
-        choices=("off", "speex", "auto"),
+        choices=("off", "speex", "webrtc", "auto"),
     )
     period_ms: float = setting(16.0, "ALSA period.", low=5.0, high=200.0)
     buffer_ms: float = setting(500.0, "ALSA buffer asked for.", low=50.0, high=5_000.0)
@@ -229,7 +230,7 @@ class CommandConfig:
     min_speech_ms: float = setting(120.0, "Speech shorter than this is not a command.", low=30.0, high=5_000.0)
     end_silence_ms: float = setting(
         570.0,
-        "Silence that ends the command; after less than 0.8 s of speech, when more is likely to come, up to half as "
+        "Silence that ends the command; after less than 0.6 s of speech, when more is likely to come, up to half as "
         "much again.",
         low=100.0,
         high=5_000.0,
@@ -281,7 +282,7 @@ class DiscoveryConfig:
 class SoundsConfig:
     """[sounds]: each is "default", "off", or the path of a sound file (not WAV: with the extra [codecs])."""
 
-    awake: str = setting("off", "Played when Home Assistant begins to listen.", filled=True)
+    awake: str = setting("default", "Played when Home Assistant begins to listen.", filled=True)
     done: str = setting("off", "Played when the command has been heard to its end.", filled=True)
     error: str = setting("default", "Played when Home Assistant reports an error.", filled=True)
     follow_up: str = setting("default", "Played when it listens again without a wake word.", filled=True)

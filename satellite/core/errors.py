@@ -34,6 +34,7 @@ SatelliteError
 │   ├── Overflow            more undecoded bytes wait than a decoder holds
 │   ├── InputEnded
 │   └── ForkedProcess
+├── EchoFailed              a library for the echo does not do its work; sound goes on without it
 ├── AudioFormatError        sound data that cannot be understood
 │   └── CodecMissing        it could be with the extra [codecs], which is not installed
 ├── ProtocolError           the peer broke the wire format
@@ -190,6 +191,10 @@ class Overflow(StreamError):
 
 class InputEnded(StreamError):
     """Bytes came after the end of the input."""
+
+
+class EchoFailed(SatelliteError):
+    """A library that takes the echo out does not do it, or does harm."""
 
 
 class AudioFormatError(SatelliteError):

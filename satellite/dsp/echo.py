@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from satellite.core.audio import Float32, Int16
+from satellite.core.errors import EchoFailed
+from satellite.dsp.canceller import Canceller, Sanity
 from satellite.dsp.clock import ClockFit
 from satellite.dsp.delay import find_delay
 from satellite.dsp.reference import Reference
 from satellite.dsp.shift import Shifter
-from satellite.dsp.speex import SpeexCanceller
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ _BLOCK_S = 0.01
 _LOOKED_BACK = 400
 _LOOKS = (100, 200, 400)
 _CLEAR = 9.0
+# After failures in so many blocks on end it is not tried any more.
+_PATIENCE = 100
 # A reference at less than this says nothing.
 _LOUD = 100.0**2
 
@@ -46,8 +49,10 @@ class EchoStatistics:
         delay_ms: from the sound's own date to its echo at the microphone; None until it was found.
         ppm: by how many millionths the microphone's clock is slower than the speaker's.
         starved_ms, dropped_ms: of the reference, that came too late, and that nobody read.
+        breaks: how often what is played stood still, or jumped.
         cancelled_s: how much sound went through it.
         failures: blocks that it could not do: they passed as they came.
+        off: it failed so often that it is not used any more; all sound passes as it comes.
     """
 
     active: bool
@@ -56,8 +61,10 @@ class EchoStatistics:
     ppm: float
     starved_ms: float
     dropped_ms: float
+    breaks: int
     cancelled_s: float
     failures: int = 0
+    off: bool = False
 
 
 class EchoCanceller:
@@ -71,7 +78,7 @@ class EchoCanceller:
         canceller: works on blocks of 10 ms at this rate; it keeps what it learned from one sound to the next.
     """
 
-    def __init__(self, reference: Reference, canceller: SpeexCanceller) -> None:
+    def __init__(self, reference: Reference, canceller: Canceller) -> None:
         self._reference = reference
         self._canceller = canceller
         rate_hz = self._rate_hz = reference.rate_hz
@@ -89,7 +96,8 @@ class EchoCanceller:
         self._heard, self._left = 0.0, 0.0
         self._delay: int | None = None
         self._found: int | None = None
-        self._blocks = self._failures = 0
+        self._blocks = self._failures = self._failed = 0
+        self._sanity = Sanity()
         self.active = False
         """The sound goes through the canceller."""
 
@@ -106,7 +114,7 @@ class EchoCanceller:
         """
         if len(samples):
             self._clock.add(self._count + len(samples), newest_s)
-        if not self.active and self._sounding() is None:
+        if not self.active and (self._off or self._sounding() is None):
             # Nor will anything that is played by now sound later.
             self._count += len(samples)
             return samples
@@ -143,8 +151,10 @@ class EchoCanceller:
             round(self._clock.ppm - self._reference.ppm, 1),
             reference.starved * 1000 / self._rate_hz,
             reference.dropped * 1000 / self._rate_hz,
+            self._reference.breaks,
             round(self._blocks * _BLOCK_S, 1),
             self._failures,
+            self._off,
         )
 
     def _hear(self, part: Int16) -> Int16:
@@ -160,7 +170,7 @@ class EchoCanceller:
 
     def _begin_block(self) -> Int16:
         """Decide whether it goes through the canceller; what is let go when it does not any more."""
-        now = self._sounding()
+        now = None if self._off else self._sounding()
         if now is None:
             return self.flush()
         if self._breaks != self._reference.breaks:
@@ -195,12 +205,24 @@ class EchoCanceller:
     def _cancelled(self, near: Int16, far: Int16) -> Int16:
         """The block before, without its echo; as it came, if that does not work: sound must go on."""
         try:
-            return self._canceller.process(near, far)
-        except Exception:
-            if not self._failures:
-                log.exception("the echo canceller failed: sound passes as it comes")
-            self._failures += 1
+            passed = self._canceller.process(near, far)
+            if len(self._late) and self._sanity.louder(_power(self._late), _power(passed)):
+                self._canceller.reset()
+        except (EchoFailed, ArithmeticError, ValueError) as error:
+            self._fail(error)
             return self._late
+        self._failed = 0
+        return passed
+
+    def _fail(self, error: Exception) -> None:
+        self._failures += 1
+        self._failed = _PATIENCE if isinstance(error, EchoFailed) else self._failed + 1
+        if self._failures == 1 or self._failed == _PATIENCE:
+            log.error("the echo canceller %s: %s; sound passes as it comes", "is off" if self._off else "failed", error)
+
+    @property
+    def _off(self) -> bool:
+        return self._failed >= _PATIENCE
 
     def _align(self) -> None:
         lag = self._search.lag()

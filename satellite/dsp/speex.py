@@ -57,19 +57,24 @@ class SpeexCanceller:
         rate_hz: of the sound, 8,000 to 48,000.
         tail_ms: how long the filter is.
         suppress: press down what the filter leaves.
+        name: of the library's file.
 
     Raises:
-        EngineMissing: the library is not installed.
+        EngineMissing: the library is not installed, or gives no canceller.
     """
 
-    def __init__(self, rate_hz: int = RATE_HZ, tail_ms: float = TAIL_MS, *, suppress: bool = True) -> None:
-        if why := missing():
+    def __init__(
+        self, rate_hz: int = RATE_HZ, tail_ms: float = TAIL_MS, *, suppress: bool = True, name: str = LIBRARY
+    ) -> None:
+        if why := missing(name):
             raise EngineMissing(f"microphone.aec: {why}")
         self.block = rate_hz // 100
         self._suppress = suppress
-        self._speex = _library(LIBRARY)
+        self._speex = _library(name)
         self._echo = self._speex.speex_echo_state_init(self.block, round(tail_ms * rate_hz / 1000))
         self._rest = self._speex.speex_preprocess_state_init(self.block, rate_hz)
+        if not (self._echo and self._rest):
+            raise EngineMissing(f"microphone.aec: {name} gives no echo canceller: it is damaged, or memory is short")
         rate = ctypes.c_int32(rate_hz)
         self._speex.speex_echo_ctl(self._echo, _SET_SAMPLING_RATE, ctypes.byref(rate))
         self._speex.speex_preprocess_ctl(self._rest, _SET_ECHO_STATE, self._echo)
@@ -98,8 +103,9 @@ class SpeexCanceller:
         self._speex.speex_echo_state_reset(self._echo)
 
     def __del__(self) -> None:
-        if hasattr(self, "_rest"):
+        if getattr(self, "_rest", None):
             self._speex.speex_preprocess_state_destroy(self._rest)
+        if getattr(self, "_echo", None):
             self._speex.speex_echo_state_destroy(self._echo)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from satellite.app import check_names
-from satellite.app.names import processing_mistakes
+from satellite.app.names import aec_mistakes, processing_mistakes
 from satellite.config import Config, ProcessingConfig, SoundsConfig, WakeWordConfig
 from satellite.detect.microwakeword import missing
 from satellite.dsp import webrtc
@@ -95,6 +95,12 @@ def test_a_mistake_says_where_the_name_stands() -> None:
     assert wrong.startswith("a.toml:4: wake_word.model: ")
     assert gone.startswith("SATELLITE_SOUNDS_AWAKE: sounds.awake: gone.wav")
     assert check_names(words("alexo"), {"wake_word": "--wake-word"})[0].startswith("--wake-word: ")
+
+
+def test_an_echo_canceller_that_was_asked_for_by_name_and_is_not_there_is_a_mistake() -> None:
+    why = webrtc.missing("no_such_package")
+    assert list(aec_mistakes("webrtc", why)) == [("microphone.aec", f'microphone.aec = "webrtc": {why}')]
+    assert list(aec_mistakes("webrtc", "")) == []
 
 
 def test_noise_suppression_without_its_extra_is_a_mistake_that_says_what_to_install() -> None:

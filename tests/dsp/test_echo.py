@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soxr
+from broken_speex import broken_speex
 from echo_room import BEGIN_S, Room, for_speaker, hear, voice, writes
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -205,4 +210,55 @@ def test_where_the_canceller_fails_the_sound_goes_on_as_it_came(caplog: pytest.L
     np.testing.assert_array_equal(left[round(2.5 * RATE_HZ) :], heard[round(2.5 * RATE_HZ) :])
     assert not np.array_equal(left[: 2 * RATE_HZ], heard[: 2 * RATE_HZ])
     assert echo.statistics().failures > 100
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert echo.statistics().off
+    assert [record.getMessage() for record in caplog.records] == [
+        "the echo canceller failed: it cannot; sound passes as it comes",
+        "the echo canceller is off: it cannot; sound passes as it comes",
+    ]
+
+
+def test_a_library_that_does_harm_is_given_up_with_one_line_and_the_sound_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    far, reference = voice(6), Reference()
+    broken = speex.SpeexCanceller(name=str(broken_speex(tmp_path)))
+    echo, heard = EchoCanceller(reference, broken), microphone(QUIET, far)
+    left = hear(for_speaker(far), heard, QUIET, echo=echo, reference=reference)
+    assert len(left) == len(heard)
+    assert not np.array_equal(left[:RATE_HZ], heard[:RATE_HZ])
+    np.testing.assert_array_equal(left[3 * RATE_HZ :], heard[3 * RATE_HZ :])
+    assert echo.statistics().failures == 1
+    assert echo.statistics().off
+    assert [record.getMessage() for record in caplog.records] == [
+        "the echo canceller is off: what comes out of it is louder than what goes in; sound passes as it comes"
+    ]
+
+
+MEMORY = """
+import numpy as np
+from echo_room import Room, for_speaker, hear, voice
+from satellite.dsp import speex
+from satellite.dsp.echo import EchoCanceller
+from satellite.dsp.reference import Reference
+
+def kib():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+far, room = voice(10), Room()
+played = for_speaker(far)
+heard = np.rint(room.echo(played)[: len(far)]).astype(np.int16)
+before = kib()
+reference = Reference()
+echo = EchoCanceller(reference, speex.SpeexCanceller())
+hear(played, heard, room, echo=echo, reference=reference)
+assert echo.statistics().delay_ms is not None
+print(kib() - before)
+"""
+
+
+def test_it_takes_little_memory_the_search_for_the_delay_included() -> None:
+    tests = Path(__file__).parent.parent
+    program = f"import sys; sys.path[:0] = [{str(tests)!r}, {str(tests.parent)!r}]\n{MEMORY}"
+    grown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert 0 < int(grown) < 10 * 1024

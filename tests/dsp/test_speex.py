@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from broken_speex import broken_speex
 
+from satellite.core.errors import EngineMissing
 from satellite.dsp import speex
 
 needs_speex = pytest.mark.skipif(bool(speex.missing()), reason="libspeexdsp1 is not installed")
@@ -15,6 +19,11 @@ def test_a_missing_library_is_named_with_what_to_do() -> None:
         "libno-such-thing.so.1 is not there; run: sudo apt-get install libspeexdsp1"
     )
     assert speex.missing("libm.so.6").startswith("libm.so.6 is not there")
+
+
+def test_a_library_that_gives_no_canceller_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineMissing, match="gives no echo canceller"):
+        speex.SpeexCanceller(name=str(broken_speex(tmp_path, "NO_STATE")))
 
 
 @needs_speex

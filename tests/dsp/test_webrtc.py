@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from echo_room import Room, for_speaker, hear, voice
 from signals import noise, tone
 
 from satellite.core.audio import RATE_HZ, Float32, Int16, to_float32
-from satellite.core.errors import EngineMissing
+from satellite.core.errors import EchoFailed, EngineMissing
 from satellite.dsp import webrtc
-from satellite.dsp.webrtc import GainController, NoiseSuppressor
+from satellite.dsp.delay import find_delay
+from satellite.dsp.echo import EchoCanceller as Canceller
+from satellite.dsp.reference import Reference
+from satellite.dsp.webrtc import EchoCanceller, GainController, NoiseSuppressor
 
 needs_the_extra = pytest.mark.skipif(bool(webrtc.missing()), reason=webrtc.missing())
 
@@ -61,3 +65,41 @@ def test_its_gain_makes_a_quiet_voice_louder_and_never_clips() -> None:
     louder = passed(stage, quiet[: len(quiet) // 160 * 160])
     assert rms_dbfs(louder[-RATE_HZ * 2 :]) > rms_dbfs(to_float32(quiet)[-RATE_HZ * 2 :]) + 10
     assert np.abs(louder).max() <= 1
+
+
+# The echo canceller
+
+
+@needs_the_extra
+def test_with_nothing_played_a_voice_comes_out_a_block_later() -> None:
+    canceller, silence, sound = EchoCanceller(), np.zeros(160, np.int16), voice(4)
+    out = np.concatenate([canceller.process(sound[at : at + 160], silence) for at in range(0, len(sound), 160)])
+    begin, end = 2 * RATE_HZ, 3 * RATE_HZ
+    found = find_delay(out[begin:end], sound[begin:end], -800, 800)
+    assert abs(found.samples - 160) <= 1
+
+
+@needs_the_extra
+def test_behind_the_dated_reference_the_echo_is_gone_and_its_delay_is_told() -> None:
+    far, room, reference = voice(12), Room(delay_s=0.3), Reference()
+    heard = np.rint(room.echo(for_speaker(far))[: len(far)]).astype(np.int16)
+    echo = Canceller(reference, EchoCanceller())
+    left = hear(for_speaker(far), heard, room, echo=echo, reference=reference)
+    assert len(left) == len(heard)
+    end = slice(8 * RATE_HZ, None)
+    assert 20 * np.log10(np.std(heard[end]) / np.std(left[end])) > 20
+    assert echo.statistics().delay_ms == pytest.approx(300, abs=1)
+    assert not echo.statistics().off
+
+
+@needs_the_extra
+@pytest.mark.parametrize("size", [0, 1, 159, 161, 320])
+def test_a_block_of_another_size_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match="blocks of"):
+        EchoCanceller().process(np.zeros(size, np.int16), np.zeros(160, np.int16))
+
+
+@needs_the_extra
+def test_what_the_package_cannot_take_is_told_as_a_failure_of_its_own() -> None:
+    with pytest.raises(EchoFailed, match="WebRTC: "):
+        EchoCanceller().process(np.zeros(160, np.complex128), np.zeros(160, np.int16))  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soxr
+from broken_speex import broken_speex
 from fakes_ha import ANSWER_RATE_HZ, FakeHomeAssistant, Habits
 from journeys.box import Box, clip, quiet
 from satcard.room import RATE_HZ, Room
@@ -36,13 +37,14 @@ def talk(seconds: float, wake_word_at_s: float | None = None) -> bytes:
     return np.rint(soxr.resample(sound.astype(np.float64), RATE_HZ, ANSWER_RATE_HZ)).astype("<i2").tobytes()
 
 
-def live(folder: Path, aec: str, story: Story) -> None:
+def live(folder: Path, aec: str, story: Story, environment: dict[str, str] | None = None) -> None:
     cards = VirtualCards(folder / "cards")
 
     async def run() -> None:
         settings = {"microphone": f'aec = "{aec}"', "speaker": SPEAKER}
         with Room(cards, delay_s=0.5, gain=0.5) as room:
-            async with Box(folder, cards, settings) as box, FakeHomeAssistant(box.port, habits=HABITS) as ha:
+            box = Box(folder, cards, settings, environment=environment)
+            async with box, FakeHomeAssistant(box.port, habits=HABITS) as ha:
                 await ha.connected()
                 await box.reports(lambda status: status["listener"]["warm"])
                 await story(box, ha, room)
@@ -100,3 +102,17 @@ def test_off_builds_nothing_and_a_reload_puts_the_canceller_in(tmp_path: Path) -
         await box.reports(lambda status: status["echo"]["active"])
 
     live(tmp_path, "off", story)
+
+
+def test_a_library_that_does_harm_costs_neither_sound_nor_hearing(tmp_path: Path) -> None:
+    async def story(box: Box, ha: FakeHomeAssistant, room: Room) -> None:
+        await ha.announce(talk(6))
+        status = await box.reports(lambda status: status["echo"]["off"])
+        assert status["echo"]["failures"] == 1
+        room.say(np.concatenate((clip("hey_jarvis"), quiet(0.8), clip("kitchen_light"), quiet(1.0))))
+        await ha.running(1)
+        await ha.stream_ended()
+        assert alike(bytes(ha.run.pcm), clip("kitchen_light")) > 0.7
+        assert len([line for line in box.log if "echo canceller is off" in line]) == 1
+
+    live(tmp_path, "speex", story, {"LD_LIBRARY_PATH": str(broken_speex(tmp_path).parent)})
