@@ -134,7 +134,7 @@ class Capture:
         self._post = post
         self._playing = playing
         self._echo = echo
-        self.cues = cues
+        self._cues = cues
         self._patience = patience
         self._clock = clock
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -288,12 +288,14 @@ class Capture:
     def _feed(self, samples: Int16) -> None:
         began_s = self._clock()
         captured_s = self._gap.newest_s(time.monotonic())
+        commanded = self._settings.command is not None
         if self._echo:
-            samples = self._echo.process(samples, captured_s)
+            # One that has learned nothing yet does more harm to a command than a cue does.
+            samples = self._echo.process(samples, captured_s, may_begin=not (commanded and self._cues))
             captured_s -= self._echo.held / RATE_HZ
-        if self.cues:
-            samples = self.cues.process(samples, captured_s, wanted=self._settings.command is not None)
-            captured_s -= self.cues.held / RATE_HZ
+        if self._cues:
+            samples = self._cues.process(samples, captured_s, wanted=commanded)
+            captured_s -= self._cues.held / RATE_HZ
         self._tell(samples, began_s, captured_s)
 
     def _tell(self, samples: Int16, began_s: float, captured_s: float) -> None:
@@ -325,7 +327,7 @@ class Capture:
     def _lose(self, count: int, cause: str) -> None:
         if count <= 0:
             return
-        self._tell_held([stage.lost(count) for stage in (self.cues, self._echo) if stage])
+        self._tell_held([stage.lost(count) for stage in (self._cues, self._echo) if stage])
         for event in self._listener.lost(count, cause):
             self._post(event)
         self._position += count
@@ -334,7 +336,7 @@ class Capture:
     def _end(self, converter: Converter) -> None:
         """The source was a file, and it is over: hear its last samples, then wait to be stopped."""
         self._feed(converter.flush()[:, 0])
-        self._tell_held([stage.flush() for stage in (self.cues, self._echo) if stage])
+        self._tell_held([stage.flush() for stage in (self._cues, self._echo) if stage])
         for event in self._listener.flush():
             self._post(event)
         self._state = "ended"

@@ -106,11 +106,12 @@ class EchoCanceller:
         """Samples that went in and did not come out yet."""
         return len(self._block) + len(self._late)
 
-    def process(self, samples: Int16, newest_s: float) -> Int16:
+    def process(self, samples: Int16, newest_s: float, *, may_begin: bool = True) -> Int16:
         """Hear int16 samples, shape (n,).
 
         Args:
             newest_s: when the last of them was captured, or a little later; monotonic.
+            may_begin: False: what sounds now is not its concern, unless it is active already.
         """
         if len(samples):
             self._clock.add(self._count + len(samples), newest_s)

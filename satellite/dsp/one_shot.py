@@ -61,7 +61,7 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
         step = slope + np.float32(steepness / was) * step
     explained = float(heard @ heard) - float(left @ left)
     power = np.abs(spectrum) ** 2
-    known = power / (power + ridge + 1e-9)
+    known = (power / (power + ridge + 1e-9)).astype(np.float32)
     if float(known.mean()) > _NARROW and explained < _SURE * _within(known, heard):
         return np.zeros_like(heard)
     return echo
