@@ -115,7 +115,7 @@ class EchoCanceller:
         """
         if len(samples):
             self._clock.add(self._count + len(samples), newest_s)
-        if not self.active and (self._off or self._sounding() is None):
+        if not self.active and (self._off or not may_begin or self._sounding() is None):
             # Nor will anything that is played by now sound later.
             self._count += len(samples)
             return samples
