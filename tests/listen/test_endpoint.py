@@ -64,6 +64,15 @@ def test_what_is_taken_for_speech_in_the_silence_for_a_moment_does_not_begin_it_
     assert noisy.at - quiet.at == 3 * WINDOW
 
 
+def test_the_less_certain_a_silence_is_the_longer_it_takes() -> None:
+    def end(probability: float) -> int:
+        _, ended = hear([0.9] * 40 + [probability] * 60)
+        assert ended is not None
+        return (ended.at - BEGIN) // WINDOW - 40
+
+    assert [end(probability) for probability in (0.0, 0.1, 0.2, 0.3)] == [18, 20, 23, 26]
+
+
 @pytest.mark.parametrize(("count", "begins"), [(3, False), (4, True)])
 def test_120_ms_of_speech_are_a_command_and_less_is_not(count: int, begins: bool) -> None:
     started, _ = hear([0.0] * 5 + [0.9] * count + [0.0] * 30)
