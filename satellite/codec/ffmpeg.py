@@ -6,11 +6,13 @@ for sound, and opens the files and addresses in it.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import av
+import av._core
 import av.error
 import numpy as np
 
@@ -28,12 +30,30 @@ _DECODERS = {"aac", "alac", "flac", "mp3", "opus", "pcm_s16le", "speex", "vorbis
 _TOO_MANY_PLANES = 8
 _ENCODINGS = {"|u1": Encoding.U8, "<i4": Encoding.S32}
 # So that it gives the first sound as early as it can. `nobuffer` is not among them: it loses what was probed.
-_OPTIONS = {"probesize": "32", "analyzeduration": "0", "codec_whitelist": ",".join(sorted(_DECODERS))}
+_OPTIONS = {
+    "probesize": "32",
+    "analyzeduration": "0",
+    "codec_whitelist": ",".join(sorted(_DECODERS)),
+    "max_streams": "8",
+}
+# An MP4 of 7 KB can ask for an index of gigabytes. This is one of nine hours, or a video's picture of 3,840 x 2,160:
+# the bound is the process's, for whatever else uses PyAV in it.
+_LONGEST_BLOCK_BYTES = 32 * 1024 * 1024
 _READ_BYTES = 4096
 # Titles in another character set are no reason to refuse the sound; from 19 on PyAV thinks so itself.
 _TOLERANT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 # One damaged packet is a crack; so many in a row are no sound.
 _MOST_DAMAGED = 50
+
+
+def _bound_memory() -> None:
+    # PyAV does not offer it; a name is looked for in the libraries of its module, too.
+    bound = ctypes.CDLL(av._core.__file__).av_max_alloc  # noqa: SLF001
+    bound.argtypes, bound.restype = [ctypes.c_size_t], None
+    bound(_LONGEST_BLOCK_BYTES)
+
+
+_bound_memory()
 
 
 class Readable(Protocol):

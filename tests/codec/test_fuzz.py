@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -26,6 +28,19 @@ EDITS = st.lists(
     ),
     max_size=30,
 )
+
+
+HIGHEST_MIB = """
+import sys
+from pathlib import Path
+from satellite.codec.file import decode_file
+from satellite.core.errors import AudioFormatError
+try:
+    list(decode_file(Path(sys.argv[1])))
+except AudioFormatError:
+    status = Path("/proc/self/status").read_text().splitlines()
+    print(next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:")))
+"""
 
 
 def edited(data: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
@@ -102,3 +117,13 @@ def test_the_same_broken_stream_again_and_again_takes_no_memory(name: str) -> No
         survives(data, 1 << 20, None)
     assert resident_mib() - before < 40
     assert not [thread for thread in threading.enumerate() if thread.name == "AudioDecoder"]
+
+
+def test_an_mp4_of_a_few_kib_cannot_ask_for_all_the_memory(tmp_path: Path) -> None:
+    data, many = bytearray(material("mp4, index first", 0.5)), 20_000_000
+    for table, offset, value in ((b"stts", 12, many), (b"stsc", 16, many), (b"stsz", 8, 1), (b"stsz", 12, many)):
+        place = data.index(table) + offset
+        data[place : place + 4] = value.to_bytes(4, "big")
+    (tmp_path / "sound").write_bytes(data)
+    program = [sys.executable, "-c", HIGHEST_MIB, str(tmp_path / "sound")]
+    assert float(subprocess.run(program, check=True, capture_output=True, text=True, timeout=50).stdout) < 200
