@@ -12,12 +12,16 @@ from typing import Self
 import numpy as np
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.event import Event
+from wyoming.info import Attribution, Describe, Info, WakeModel, WakeProgram
 from wyoming.server import AsyncEventHandler
 from wyoming.wake import Detect, Detection, NotDetected
 
 LOUD = 1_000.0
 # So much loud sound is a word; it then waits for another stream. Like the real ones it hangs up at the end of one.
 WORD_S = 0.5
+_US = Attribution("the tests", "")
+_WORDS = [WakeModel(name, _US, True, name, "1", ["en"], None) for name in ("computer", "alexa_v0.1")]
+INFO = Info(wake=[WakeProgram("loud", _US, True, "loud sound", "1", _WORDS)])
 
 
 class FakeWakeService:
@@ -67,7 +71,9 @@ class _Handler(AsyncEventHandler):
         self._detected = False
 
     async def handle_event(self, event: Event) -> bool:
-        if Detect.is_type(event.type):
+        if Describe.is_type(event.type):
+            await self.write_event(INFO.event())
+        elif Detect.is_type(event.type):
             self._service.names.append(Detect.from_event(event).names)
         elif AudioStart.is_type(event.type):
             self._loud_s, self._detected = 0.0, False

@@ -195,7 +195,7 @@ class Connection:
             self._sound_bytes += len(event.pcm)
         elif isinstance(event, protocol.Ping | protocol.Pong):
             self.answers_pings = True
-        elif isinstance(event, protocol.Ignored):
+        elif isinstance(event, protocol.WakeWords | protocol.Ignored):
             self._events_ignored += 1
 
     def _floods(self, event: protocol.Received) -> bool:

@@ -27,6 +27,8 @@ ANSWER_FORMAT = AudioFormat(22_050, 1, 2)
 RATES_HZ = range(1_000, 384_001)
 CHANNELS = range(1, 33)
 WIDTHS_BYTES = range(1, 5)
+# Of a service; more are not looked at.
+WAKE_WORDS = 200
 # A year of sound.
 _LAST_MS = 366 * 86_400_000
 
@@ -67,13 +69,22 @@ class RunPipeline:
 
 
 @dataclass(frozen=True, slots=True)
+class WakeWords:
+    """The names of the wake words that the peer can hear."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that says nothing to us."""
 
     type: str
 
 
-Received: TypeAlias = Describe | Ping | Pong | RunSatellite | PauseSatellite | RunPipeline | Ignored | ev.Event
+Received: TypeAlias = (
+    Describe | Ping | Pong | RunSatellite | PauseSatellite | RunPipeline | WakeWords | Ignored | ev.Event
+)
 
 
 async def read_event(reader: asyncio.StreamReader) -> Received | None:
@@ -121,11 +132,22 @@ def _error(frame: Frame) -> ev.PipelineFailed:
     return ev.PipelineFailed(one_line(_text(frame.data, "code")), one_line(_text(frame.data, "text"), 500))
 
 
+def _info(frame: Frame) -> WakeWords:
+    models = [model for program in _records(frame.data, "wake") for model in _records(program, "models")]
+    return WakeWords(tuple(one_line(_text(model, "name"), 60) for model in models[:WAKE_WORDS]))
+
+
+def _records(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    value = data.get(key)
+    return [record for record in value if isinstance(record, dict)] if isinstance(value, list) else []
+
+
 def _timer(kind: str) -> Callable[[Frame], ev.TimerChanged]:
     return lambda frame: ev.TimerChanged(kind, _text(frame.data, "id"), frame.data)
 
 
 _DECODERS: dict[str, Callable[[Frame], Received]] = {
+    "info": _info,
     "describe": lambda _: Describe(),
     "ping": _ping,
     "pong": lambda _: Pong(),
@@ -285,6 +307,11 @@ def encode(message: msg.Message) -> bytes:
             return _MIC_STOP
         case msg.Played():
             return _PLAYED
+
+
+def encode_describe() -> bytes:
+    """To a wake word service: which wake words do you know?"""
+    return _encode(info.Describe().event())
 
 
 def encode_detect(names: Sequence[str]) -> bytes:

@@ -246,7 +246,7 @@ class Server:
                 connection.send(protocol.encode_pong(text), urgent=True)
             case protocol.RunSatellite():
                 self._adopt_if_trusted(connection)
-            case protocol.Pong() | protocol.Ignored():
+            case protocol.Pong() | protocol.WakeWords() | protocol.Ignored():
                 pass
             case _ if connection is not self._server:
                 connection.count_ignored()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+# A service that hangs up sooner does not count as one that is there.
+SETTLED_S = 10.0
 # 5 s of sound; older sound wakes nobody any more.
 WAITING = 63
 # Home Assistant refuses a phrase that it hears again within 2 s.
@@ -134,7 +137,9 @@ class WakeService:
             except (OSError, TimeoutError) as error:
                 why = why or self._complain(f"cannot be reached: {getattr(error, 'strerror', None) or 'no answer'}")
             else:
-                pause_s, why = FIRST_PAUSE_S, self._complain(await self._talk(reader, writer))
+                began_s = self._loop.time()
+                why = self._complain(await self._talk(reader, writer))
+                pause_s = FIRST_PAUSE_S if self._loop.time() - began_s > SETTLED_S else pause_s
             await asyncio.sleep(pause_s)
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
@@ -156,8 +161,11 @@ class WakeService:
             while (event := await protocol.read_event(reader)) is not None:
                 # A service that says too much must not keep the loop to itself.
                 await asyncio.sleep(0)
-                if isinstance(event, ev.RemoteWake) and self._woke(event):
-                    writer.write(protocol.encode_detect_again())
+                match event:
+                    case ev.RemoteWake() if self._woke(event):
+                        writer.write(protocol.encode_detect_again())
+                    case protocol.WakeWords(names):
+                        self._compare(names)
         except (OSError, ProtocolError) as error:
             return f"is lost: {getattr(error, 'strerror', None) or error}"
         finally:
@@ -168,7 +176,7 @@ class WakeService:
 
     async def _write(self, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):  # the reader hears of it, too
-            writer.write(protocol.encode_detect(self._names))
+            writer.write(protocol.encode_describe() + protocol.encode_detect(self._names))
             while True:
                 await self._come.wait()
                 while self._sound:
@@ -179,6 +187,16 @@ class WakeService:
                     self._sent += len(sound.pcm)
                     await writer.drain()
                 self._come.clear()
+
+    def _compare(self, known: Sequence[str]) -> None:
+        """What was asked for that is not there: openWakeWord's service says nothing of it, ever."""
+        plain = set(map(_plain, known))
+        unknown = [name for name in self._names if _plain(name) not in plain]
+        if unknown and known:
+            has = ", ".join(known)
+            log.warning(
+                "the wake word service at %s has no %s; it has %s", self._address, " and no ".join(unknown), has
+            )
 
     def _woke(self, event: ev.RemoteWake) -> bool:
         """Whether it counts."""
@@ -203,3 +221,8 @@ class WakeService:
         if not self._newest - REMEMBERED <= at < self._newest:
             return self._newest, self._heard[-1][1] if self._heard else now_s
         return next((end, heard_s) for end, heard_s in self._heard if end > at)
+
+
+def _plain(name: str) -> str:
+    """As openWakeWord's service compares: alexa is alexa_v0.1."""
+    return re.sub(r"_v[0-9.]+$", "", name).replace("_", " ").strip().lower()

@@ -183,6 +183,16 @@ def test_of_a_word_that_a_service_hears_before_its_end_little_is_streamed(home: 
     home(story, on_stream=answer, settings=at(port, "alexa_v0.1"))
 
 
+def test_a_wake_word_that_the_service_does_not_have_is_named_with_those_that_it_has(home: RunHome) -> None:
+    port = free_port()
+
+    async def story(home: Home) -> None:
+        async with FakeWakeService(port):
+            await home.box.says("has no okay_nabu; it has computer, alexa_v0.1")
+
+    home(story, settings=at(port, "okay_nabu"))
+
+
 def test_a_wake_word_service_that_goes_and_comes_back_is_found_again(home: RunHome) -> None:
     port = free_port()
 

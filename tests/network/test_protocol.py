@@ -68,6 +68,8 @@ def as_reference(encoded: bytes) -> Event:
         ("detection", {"name": None, "timestamp": None}, ev.RemoteWake("", None)),
         ("detection", {"timestamp": -1}, ev.RemoteWake("", None)),
         ("run-pipeline", {"start_stage": "asr", "end_stage": "tts"}, protocol.RunPipeline()),
+        ("info", {"wake": [{"models": [{"name": "alexa"}, {}, 7]}, 8]}, protocol.WakeWords(("alexa", ""))),
+        ("info", {"wake": "none"}, protocol.WakeWords(())),
         ("brand-new\nthing", {}, protocol.Ignored("brand-new?thing")),
     ],
 )

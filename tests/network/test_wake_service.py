@@ -122,3 +122,17 @@ def test_whatever_it_says_otherwise_is_ignored_and_nonsense_ends_the_connection_
         assert wakes == []
 
     lived(story)
+
+
+def test_one_that_hangs_up_at_once_is_tried_with_growing_pauses() -> None:
+    async def story(peer: Peer, service: WakeService, _wakes: list[OurEvent]) -> None:
+        times = []
+        for count in range(1, 4):
+            await until(lambda count=count: service.statistics().connections == count and len(peer.writers) == count)
+            times.append(asyncio.get_running_loop().time())
+            peer.writers[-1].transport.abort()
+        # Half a second, then a whole one: a busy machine makes them longer, never shorter.
+        assert times[1] - times[0] > 0.4
+        assert times[2] - times[1] > 0.9
+
+    lived(story)
