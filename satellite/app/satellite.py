@@ -31,6 +31,7 @@ from satellite.core.places import state_directory
 from satellite.device.capture import Capture
 from satellite.device.opening import open_sink, open_source
 from satellite.device.playback import Playback
+from satellite.dsp.cue_echo import CueCanceller
 from satellite.dsp.echo import EchoCanceller
 from satellite.listen.leadin import lead_in
 from satellite.listen.listener import Listener
@@ -72,6 +73,7 @@ class Satellite:
         self.server = self._make_server(config)
         self.reference = build.reference(config)
         self.echo: EchoCanceller | None = None
+        self.cue_echo: CueCanceller | None = None
         self.playback = self._make_playback()
         self.discovery: Discovery | None = None
         self.capture: Capture | None = None
@@ -137,6 +139,7 @@ class Satellite:
             self.reference = reference
             self._renew_playback()
         self.listener, self.echo, microphone = listener, echo, config.microphone
+        self.cue_echo = build.cue_echo(reference)
         playing = partial(getattr, self, "is_playing")
         self.wake_service = await build.wake_service(config, self._post, self.wake_service)
         self.capture = Capture(
@@ -146,6 +149,7 @@ class Satellite:
             build.routed(self.wake_service, self._post),
             playing,
             echo=echo,
+            cues=self.cue_echo,
         )
         self._listen_for(self._wanted)
         self.capture.start()

@@ -50,6 +50,7 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
         },
         "listening_in": asdict(satellite.tap.statistics()),
         "echo": asdict(satellite.echo.statistics()) if satellite.echo else "not cancelled",
+        "cue_echo": asdict(satellite.cue_echo.statistics()) if satellite.cue_echo else "not taken out",
         "wake_service": asdict(satellite.wake_service.statistics()) if satellite.wake_service else "none",
         "listener": asdict(satellite.listener.statistics()) if satellite.listener else "loading models",
         "speaker": {"device": satellite.config.speaker.device, **asdict(satellite.playback.statistics())},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,17 @@ from satellite.device.playback import Playback
 FORMAT = AudioFormat(8_000, 1, 2)
 
 
-def test_the_awake_and_done_sounds_are_off_and_the_error_sound_is_on() -> None:
+def test_only_the_sound_at_the_end_of_a_command_is_off() -> None:
     cues = Cues(SoundsConfig())
-    assert cues.get("awake") is None
-    assert cues.get("done") is None
-    assert cues.get("error") is not None
+    assert [field.name for field in fields(SoundsConfig) if cues.get(field.name) is None] == ["done"]
+
+
+def test_the_awake_sound_can_be_switched_off() -> None:
+    assert Cues(SoundsConfig(awake="off")).get("awake") is None
 
 
 def test_the_awake_sound_lasts_at_most_150_ms() -> None:
-    sound = Cues(SoundsConfig(awake="default")).get("awake")
+    sound = Cues(SoundsConfig()).get("awake")
     assert sound
     assert 0 < len(sound.pcm) / sound.format.second_bytes <= 0.15
 
@@ -86,15 +89,15 @@ def test_an_alarm_gives_way_to_speech_and_its_volume_is_not_that_of_the_other_so
     cues = Cues(SoundsConfig(timer=str(tmp_path / "timer.wav"), error=str(tmp_path / "error.wav")), 50)
     levels = set()
     for attentive in (False, True):
-        for name in ("timer", "error", "awake"):
+        for name in ("timer", "error", "done"):
             levels.add((name, attentive, heard_level(cues, name, attentive)))
     assert levels == {
         ("timer", False, 10_000),
         ("timer", True, 1_000),
         ("error", False, 2_500),
         ("error", True, 2_500),
-        ("awake", False, 0),
-        ("awake", True, 0),
+        ("done", False, 0),
+        ("done", True, 0),
     }
 
 
