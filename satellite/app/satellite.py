@@ -14,6 +14,7 @@ from satellite import session
 from satellite.app import build, influence, status
 from satellite.app.cues import Cues
 from satellite.app.dialogue import Dialogue, Observer
+from satellite.app.hooks import Hooks
 from satellite.app.loading import in_background
 from satellite.app.recordings import Recordings
 from satellite.app.timers import Moment, restored, saved
@@ -70,6 +71,7 @@ class Satellite:
         self.cues = Cues(config.sounds, config.speaker.cue_volume)
         self.turns = Turns()
         self.recordings = self._make_recordings(config)
+        self.hooks = Hooks(config.hooks, muted=memory.muted)
         self.server = self._make_server(config)
         self.reference = build.reference(config)
         self.echo: EchoCanceller | None = None
@@ -92,6 +94,7 @@ class Satellite:
         await self.serve()
         await self.hear()
         await self._start_discovery()
+        self.hooks.run(time.monotonic(), "ready", {})
 
     async def serve(self) -> None:
         """Answer on the port, and be able to make a sound.
@@ -113,6 +116,7 @@ class Satellite:
     async def stop(self) -> None:
         """Withdraw, hang up, let go of the devices, at once: each may take a second. Safe at any moment of `start`."""
         self.dialogue.stop()
+        self.hooks.close()
         ends: list[Awaitable[None]] = [
             self.server.close(),
             self.recordings.close(),
@@ -215,6 +219,7 @@ class Satellite:
         self._listen_for(self._wanted)
         self.dialogue.state = replace(self.dialogue.state, **influence.manners(config))
         self.cues = Cues(config.sounds, config.speaker.cue_volume)
+        self.hooks.configure(config.hooks)
         if old.speaker != config.speaker:
             self._renew_playback()
         if old.recordings != config.recordings:
@@ -267,6 +272,7 @@ class Satellite:
     def _watch(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         self.turns.write(now_s, what)
         self.recordings.write(what)
+        self.hooks.write(now_s, what)
         self._observe(now_s, what)
 
     def _keep(self) -> None:

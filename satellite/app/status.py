@@ -55,6 +55,7 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
         "listener": asdict(satellite.listener.statistics()) if satellite.listener else "loading models",
         "speaker": {"device": satellite.config.speaker.device, **asdict(satellite.playback.statistics())},
         "recordings": satellite.recordings.status(),
+        "hooks": asdict(satellite.hooks.statistics()),
         "discovery": asdict(satellite.discovery.statistics()) if satellite.discovery else "off",
         "inbox": {
             **asdict(satellite.dialogue.inbox.statistics()),
