@@ -9,10 +9,11 @@ import signal
 import subprocess
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from satellite.config import HooksConfig
 from satellite.core import effects as fx
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 # So long a command may take; then it is ended, with all that it started.
 LIMIT_S = 30.0
 AT_ONCE = 4
+# More wait for one of them to end, in order; what comes then is skipped.
+WAITING = 16
 # So many one after the other, and so many a second later on: a busy conversation has fewer.
 BURST, PER_S = 60.0, 2.0
 TEXT = 1_000
@@ -54,8 +57,9 @@ HAPPENINGS: Mapping[type, Callable[[Any], Happening]] = {
 
 @dataclass(frozen=True, slots=True)
 class HookStatistics:
-    """`late`: took longer than 30 s and were ended; `skipped`: too many ran, or came, at once."""
+    """`late`: took longer than 30 s and were ended; `skipped`: too many waited, or came at once."""
 
+    waiting: int = 0
     running: int = 0
     started: int = 0
     failed: int = 0
@@ -63,8 +67,14 @@ class HookStatistics:
     skipped: int = 0
 
 
+class _Job(NamedTuple):
+    name: str
+    command: str
+    environment: Mapping[str, str]
+
+
 class Hooks:
-    """Watches events and effects on the loop; each command has a thread, which ends with it."""
+    """Watches events and effects on the loop; up to four threads run the commands, and end when none is left."""
 
     def __init__(self, config: HooksConfig, *, muted: bool, limit_s: float = LIMIT_S) -> None:
         self._config = config
@@ -74,11 +84,13 @@ class Hooks:
         self._allowance, self._allowed_at_s = BURST, 0.0
         self._lock = threading.Lock()
         self._statistics = HookStatistics()
+        self._waiting: deque[_Job] = deque()
+        self._workers = 0
         self._processes: set[subprocess.Popen[bytes]] = set()
 
     def statistics(self) -> HookStatistics:
         """Counters since the start."""
-        return self._statistics
+        return replace(self._statistics, waiting=len(self._waiting))
 
     def configure(self, config: HooksConfig) -> None:
         """These commands from now on."""
@@ -88,6 +100,7 @@ class Hooks:
         """End those that run."""
         with self._lock:
             self._closed = True
+            self._waiting.clear()
             for process in self._processes:
                 _end(process)
 
@@ -101,13 +114,16 @@ class Hooks:
         command = getattr(self._config, name)
         if not command:
             return
-        if not self._may_start(now_s):
-            self._count(skipped=1)
-            return
-        self._count(running=1, started=1)
         values = {f"HOOK_{key.upper()}": one_line(str(value), TEXT) for key, value in about.items()}
-        environment = {**os.environ, "HOOK_EVENT": name, **values}
-        threading.Thread(target=self._live, args=(name, command, environment), name="hook", daemon=True).start()
+        with self._lock:
+            if not self._may_come(now_s):
+                self._count(skipped=1)
+                return
+            self._waiting.append(_Job(name, command, {**os.environ, "HOOK_EVENT": name, **values}))
+            if self._workers == AT_ONCE:
+                return
+            self._workers += 1
+        threading.Thread(target=self._work, name="hook", daemon=True).start()
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
@@ -138,35 +154,50 @@ class Hooks:
 
     # --- one command, in its thread ---------------------------------------------------------------------------------
 
-    def _may_start(self, now_s: float) -> bool:
+    def _may_come(self, now_s: float) -> bool:
         self._allowance = min(BURST, self._allowance + (now_s - self._allowed_at_s) * PER_S)
         self._allowed_at_s = now_s
-        if self._statistics.running >= AT_ONCE or self._allowance < 1:
+        if len(self._waiting) >= WAITING or self._allowance < 1:
             return False
         self._allowance -= 1
         return True
 
-    def _live(self, name: str, command: str, environment: Mapping[str, str]) -> None:
-        try:
-            fault, said = self._lived(command, environment)
-        except OSError as error:
-            fault, said = f"cannot be started: {error.strerror}", ""
-        else:
-            if fault is None:
-                self._count(late=1)
-                fault = f"took longer than {self._limit_s:g} s and was ended"
-        self._count(running=-1, failed=int(bool(fault)))
-        if fault:
-            log.warning("hook %s %s%s", name, fault, f": {said}" if said else "")
-        elif said:
-            log.info("hook %s: %s", name, said)
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._workers -= 1
+                    return
+                job = self._waiting.popleft()
+                self._count(running=1, started=1)
+            fault, said, late = self._outcome(job)
+            if fault:
+                log.warning("hook %s %s%s", job.name, fault, f": {said}" if said else "")
+            elif said:
+                log.info("hook %s: %s", job.name, said)
+            with self._lock:
+                self._count(running=-1, failed=int(bool(fault)), late=int(late))
 
-    def _lived(self, command: str, environment: Mapping[str, str]) -> tuple[str | None, str]:
-        """What was wrong with it, or None when it took too long; and the last line that it wrote."""
-        program, *arguments = shlex.split(command)
+    def _outcome(self, job: _Job) -> tuple[str, str, bool]:
+        """What was wrong with it, the last line that it wrote, and whether it took too long."""
+        try:
+            code, said = self._lived(job)
+        except OSError as error:
+            return f"cannot be started: {error.strerror}", "", False
+        lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
+        last = one_line(lines[-1]) if lines else ""
+        if code is None:
+            return f"took longer than {self._limit_s:g} s and was ended", last, True
+        if code < 0:
+            return f"was ended by signal {-code}", last, False
+        return f"ended with exit code {code}" if code else "", last, False
+
+    def _lived(self, job: _Job) -> tuple[int | None, bytes]:
+        """Its exit code, or None when it took too long; and the end of what it wrote."""
+        program, *arguments = shlex.split(job.command)
         with subprocess.Popen(
             [str(expanded(program)), *arguments],
-            env=environment,
+            env=job.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -180,15 +211,12 @@ class Hooks:
             _end(process)
             with self._lock:
                 self._processes.discard(process)
-        lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
-        code = process.returncode
-        fault = "" if code == 0 else f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
-        return fault if in_time else None, one_line(lines[-1]) if lines else ""
+        return process.returncode if in_time else None, said
 
     def _count(self, **more: int) -> None:
-        with self._lock:
-            now = self._statistics
-            self._statistics = replace(now, **{name: getattr(now, name) + count for name, count in more.items()})
+        """Under the lock."""
+        now = self._statistics
+        self._statistics = replace(now, **{name: getattr(now, name) + count for name, count in more.items()})
 
 
 def _known(data: Mapping[str, object], *keys: str) -> dict[str, object]:

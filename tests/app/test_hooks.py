@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from satellite.app.hooks import AT_ONCE, BURST, TEXT, Hooks
+from satellite.app.hooks import AT_ONCE, BURST, TEXT, WAITING, Hooks
 from satellite.config import HooksConfig
 from satellite.core import effects as fx
 from satellite.core import events as ev
@@ -47,7 +47,13 @@ def make() -> Iterator[Callable[..., Hooks]]:
     yield build
     for hooks in made:
         hooks.close()
-        until(lambda hooks=hooks: hooks.statistics().running == 0)
+        until(lambda hooks=hooks: idle(hooks))
+
+
+def idle(hooks: Hooks) -> bool:
+    """All is run that was asked for."""
+    now = hooks.statistics()
+    return now.running == now.waiting == 0
 
 
 def told(file: Path) -> list[dict[str, str]]:
@@ -59,7 +65,7 @@ def happen(hooks: Hooks, file: Path, *what: ev.Event | fx.Effect) -> list[dict[s
     """One after the other, each when the command before is over."""
     for one in what:
         hooks.write(0.0, one)
-        until(lambda: hooks.statistics().running == 0)
+        until(lambda: idle(hooks))
     return told(file)
 
 
@@ -141,7 +147,7 @@ def test_one_that_fails_costs_a_line_and_is_counted(
     hooks.write(0.0, WAKE)
     until(lambda: hooks.statistics().failed == 1 and caplog.messages)
     assert caplog.messages == [line]
-    until(lambda: hooks.statistics().running == 0)
+    until(lambda: idle(hooks))
 
 
 def test_one_that_hangs_is_ended_with_all_that_it_started(
@@ -153,7 +159,7 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(
     )
     hooks = make(limit_s=1.0, wake=python(program, file, sys.executable, "-c", SLEEPS))
     hooks.write(0.0, WAKE)
-    until(lambda: hooks.statistics().running == 0)
+    until(lambda: idle(hooks))
     assert (hooks.statistics().late, hooks.statistics().failed) == (1, 1)
     assert caplog.messages == ["hook wake took longer than 1 s and was ended"]
     if file.exists():  # a busy machine may have had no time to start it
@@ -169,7 +175,7 @@ def test_what_it_leaves_running_is_not_waited_for(make: Callable[..., Hooks]) ->
     program = "import subprocess, sys; subprocess.Popen(sys.argv[1:])"
     hooks = make(wake=python(program, sys.executable, "-c", SLEEPS))
     hooks.write(0.0, WAKE)
-    until(lambda: hooks.statistics().running == 0)
+    until(lambda: idle(hooks))
     assert hooks.statistics() == replace(hooks.statistics(), started=1, failed=0, late=0)
 
 
@@ -179,23 +185,39 @@ def test_the_last_line_that_it_writes_is_logged_and_no_flood_is(
     caplog.set_level(logging.INFO)
     hooks = make(wake=python("print('x' * 3_000_000); print('lamp \\033[31mon'); print()"))
     hooks.write(0.0, WAKE)
-    until(lambda: hooks.statistics().running == 0)
+    until(lambda: idle(hooks))
     until(lambda: caplog.messages)
     assert caplog.messages == ["hook wake: lamp ?[31mon"]
 
 
-def test_no_more_than_a_few_run_at_once_and_the_others_are_counted(make: Callable[..., Hooks]) -> None:
+def test_a_few_run_at_once_more_wait_and_the_others_are_counted(make: Callable[..., Hooks]) -> None:
     hooks = make(wake=python(SLEEPS))
-    for _ in range(AT_ONCE + 3):
+    for _ in range(AT_ONCE):
         hooks.write(0.0, WAKE)
-    assert (hooks.statistics().running, hooks.statistics().skipped) == (AT_ONCE, 3)
+    until(lambda: hooks.statistics().running == AT_ONCE)
+    for _ in range(WAITING + 3):
+        hooks.write(0.0, WAKE)
+    now = hooks.statistics()
+    assert (now.running, now.waiting, now.skipped) == (AT_ONCE, WAITING, 3)
+
+
+def test_those_that_wait_are_run_when_there_is_room(make: Callable[..., Hooks], tmp_path: Path) -> None:
+    file = tmp_path / "told"
+    hooks = make(wake="sleep 0.5", transcript=python(WRITES, file))
+    for _ in range(AT_ONCE):
+        hooks.write(0.0, WAKE)
+    for number in range(WAITING):
+        hooks.write(0.0, ev.TranscriptReceived(str(number)))
+    until(lambda: idle(hooks))
+    assert sorted(int(entry["HOOK_TEXT"]) for entry in told(file)) == list(range(WAITING))
+    assert hooks.statistics().started == AT_ONCE + WAITING
 
 
 def test_a_flood_starts_no_more_than_a_conversation_does(make: Callable[..., Hooks]) -> None:
     hooks = make(transcript="/nonexistent/program")
     for _ in range(int(BURST) + 10):
         hooks.write(100.0, ev.TranscriptReceived("x"))
-        until(lambda: hooks.statistics().running == 0)
+        until(lambda: idle(hooks))
     assert (hooks.statistics().started, hooks.statistics().skipped) == (BURST, 10)
     hooks.write(101.0, ev.TranscriptReceived("x"))
     assert hooks.statistics().started == BURST + 1
@@ -205,7 +227,7 @@ def test_at_the_end_those_that_run_are_ended(make: Callable[..., Hooks]) -> None
     hooks = make(wake=python(SLEEPS))
     hooks.write(0.0, WAKE)
     hooks.close()
-    until(lambda: hooks.statistics().running == 0)
+    until(lambda: idle(hooks))
 
 
 def test_other_commands_can_be_given_at_any_time(make: Callable[..., Hooks]) -> None:
