@@ -29,7 +29,7 @@ IDS = [
     for number in range(1, count + 1)
 ]
 STATES = ("works", "open", "not applicable")
-MAY_BE_NOT_APPLICABLE = {"D3", "D4", "D5", "D17", "D98", "D99", "D100", "D101", "D102", "D103", "D106"}
+MAY_BE_NOT_APPLICABLE = {"D3", "D4", "D5", "D17", "D98", "D99", "D100", "D101", "D102", "D103", "D106", "V30"}
 PLACE = re.compile(r"(?:satellite|tests|scripts|docs|models|firmware-config|benchmarks)/[^`:]+|[A-Za-z.]+\.(?:md|toml)")
 
 
