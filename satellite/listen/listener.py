@@ -330,6 +330,7 @@ class Listener:
             return []
         if self._own_voice and self._own_voice.said(wake, self._thresholds[wake.model.name]):
             self._own_wakes += 1
+            self._trigger.refuse(wake)
             self._overhearing.busy(scores.at)
             return []
         self._overhearing.heard(wake, self._thresholds[wake.model.name], keep)

@@ -12,6 +12,9 @@ from satellite.listen.trigger import Wake
 
 # The words hear nothing before 1.28 s; then there is as much again for the word, and for an echo that is 0.6 s late.
 LOOKED_BACK = samples_in(3_200)
+# From where its score begins to rise to where its echo wakes: 0.6 s of delay, and as much again for an echo that is
+# not clear, and for sound that is heard late because the words were resting. What was played before that is not it.
+_LATEST = samples_in(1_800)
 # Of the threshold. A word scores differently at the microphone and at the speaker: of 24 made words that woke it, the
 # lowest had 0.15 there.
 _SHARE = 0.1
@@ -44,5 +47,10 @@ class OwnVoice:
         if not sound.any():
             return False
         loud = np.rint(sound * (_PEAK / np.abs(sound.astype(np.int32)).max())).astype(np.int16)
-        scores = self._fresh().process(loud)
-        return max((one.by_name[wake.model.name] for one in scores), default=0.0) >= _SHARE * threshold
+        name, since, before = wake.model.name, len(sound) - _LATEST, False
+        for one in self._fresh().process(loud):
+            over = one.by_name[name] >= _SHARE * threshold
+            if over and not before and one.at > since:
+                return True
+            before = over
+        return False

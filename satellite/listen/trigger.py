@@ -32,6 +32,7 @@ class Wake:
 class _Word:
     model: WakeModel
     deaf_until: int = 0
+    refused: bool = False
     hops_over: int = 0
     rising_at: int | None = None
     over: deque[bool] = field(init=False)
@@ -42,14 +43,15 @@ class _Word:
     def hear(self, score: float, threshold: float, at: int) -> None:
         self.over.append(score >= threshold)
         self.hops_over = self.hops_over + 1 if score >= threshold else 0
+        self.refused = self.refused and score >= threshold
         if score < RISING:
             self.rising_at = None
         elif self.rising_at is None:
             self.rising_at = at
 
     def agrees(self) -> bool:
-        """Enough of the last hops were at the threshold, the newest one too."""
-        return self.over[-1] and sum(self.over) >= self.model.confirmation.agreeing
+        """Enough of the last hops were at the threshold, the newest one too, and it was not refused for that."""
+        return self.over[-1] and not self.refused and sum(self.over) >= self.model.confirmation.agreeing
 
     def wake(self, score: float, at: int) -> Wake:
         return Wake(self.model, score, at, at if self.rising_at is None else min(self.rising_at, at))
@@ -78,6 +80,12 @@ class Trigger:
     def believe(self) -> None:
         """Take no second look any more."""
         self._confirms = _always
+
+    def refuse(self, wake: Wake) -> None:
+        """It was not meant for us: its word is heard again as soon as its score has been below the threshold."""
+        for word in self._words:
+            if word.model is wake.model:
+                word.deaf_until, word.refused = wake.at, True
 
     def hear(
         self, at: int, scores: Mapping[str, float], thresholds: Mapping[str, float], *, armed: bool

@@ -47,6 +47,32 @@ def test_a_word_that_was_just_played_is_its_own_however_softly_it_was(
     assert hears(words, np.concatenate((played, np.zeros(round(late_s * RATE_HZ), np.int16)))) == (0, 1)
 
 
+def test_a_person_who_says_it_two_seconds_after_the_satellite_did_is_heard(words: WakeWords) -> None:
+    assert hears(words, np.concatenate((clip("hey_jarvis"), np.zeros(2 * RATE_HZ, np.int16)))) == (1, 0)
+
+
+def test_a_person_who_says_it_right_after_an_echo_that_was_refused_is_heard(words: WakeWords) -> None:
+    """The played word ends 0.2 s before its echo, and the person speaks 1.2 s later: within the word's own pause."""
+    quiet, word = np.random.default_rng(1).normal(0, 10, 2 * RATE_HZ).astype(np.int16), clip("hey_jarvis")
+    heard = np.concatenate((quiet, word, quiet[: RATE_HZ * 6 // 5], word, quiet[:RATE_HZ]))
+    played = np.concatenate((np.zeros(len(quiet) - RATE_HZ // 5, np.int16), word, np.zeros(4 * RATE_HZ, np.int16)))
+    now = [0]
+    listener = Listener(
+        CommandConfig(),
+        words.fresh(),
+        None,
+        own_voice=OwnVoice(
+            words.fresh, lambda count: np.concatenate((np.zeros(count, np.int16), played[: now[0]]))[-count:]
+        ),
+    )
+    events = []
+    for begin in range(0, len(heard) - 256, 256):
+        now[0] = begin + 256
+        events += listener.feed(Frame(heard[begin : begin + 256], begin), ListenSettings(), playing=True)
+    assert listener.statistics().own_wakes == 1
+    assert sum(isinstance(event, WakeDetected) for event in events) == 1
+
+
 def test_over_other_words_and_over_silence_a_person_is_heard(words: WakeWords) -> None:
     assert hears(words, np.concatenate((clip("kitchen_light"), clip("timer")))) == (1, 0)
     assert hears(words, np.zeros(10, np.int16)) == (1, 0)

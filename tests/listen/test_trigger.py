@@ -65,6 +65,14 @@ def test_a_threshold_set_at_run_time_goes_before_the_models(threshold: float, he
     assert len(hear(Trigger([JARVIS]), [0.65], name="jarvis", thresholds={"jarvis": threshold})) == heard
 
 
+def test_a_wake_that_was_refused_counts_no_more_and_the_next_one_does_at_once() -> None:
+    trigger = Trigger([ALEXA, JARVIS])
+    (wake,) = hear(trigger, [0.0, 0.9])
+    trigger.refuse(wake)
+    assert hear(trigger, [0.9, 0.8, 0.9], 3) == []
+    assert [wake.at for wake in hear(trigger, [0.4, 0.9, 0.9], 6)] == [7 * HOP]
+
+
 def test_unarmed_it_reports_nothing_and_starts_no_refractory_time() -> None:
     trigger = Trigger([ALEXA])
     assert hear(trigger, [0.9], armed=False) == []
