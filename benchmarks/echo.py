@@ -2,8 +2,8 @@
 
     scripts/benchmark echo [--tiny] [--write]
 
-Needs espeak-ng. All goes through the parts of the satellite, from the dated write into the speaker to the listener's
-event; only the two cards and the room are made (tests/echo_room.py).
+Needs espeak-ng, libspeexdsp1 and the extra [webrtc]. All goes through the parts of the satellite, from the dated write
+into the speaker to the listener's event; only the two cards and the room are made (tests/echo_room.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
@@ -32,8 +34,9 @@ from satellite.core.effects import ListenSettings
 from satellite.core.events import WakeDetected
 from satellite.detect import derived
 from satellite.detect.wakeword import WakeModel, WakeWords
-from satellite.dsp import speex
-from satellite.dsp.echo import EchoCanceller
+from satellite.dsp import speex, webrtc
+from satellite.dsp.canceller import open_canceller
+from satellite.dsp.echo import EchoCanceller, EchoStatistics
 from satellite.dsp.reference import Reference
 from satellite.listen.listener import Listener
 from satellite.listen.own_voice import OwnVoice
@@ -51,9 +54,11 @@ TALK = (
     "I have added milk, bread, apples and washing powder to the shopping list, and taken off the coffee.",
 )
 LEVEL = 1_500.0
+LEAD_S = 0.02
 CONVERGED_S = 14.0
 EACH_S = 4.0
 SELF = 24
+How = dict[str, Any]
 
 
 # --- sound ------------------------------------------------------------------------------------------------------------
@@ -98,7 +103,7 @@ class Run:
     own_wakes: int
     passed: Int16
     cpu_s: float
-    statistics: object
+    statistics: EchoStatistics | None
 
 
 def wake_words() -> WakeWords:
@@ -111,13 +116,41 @@ def engine() -> WakeWords:
     return wake_words()
 
 
-def live(played: Int16, microphone: Int16, room: Room, *, cancel: bool, aware: bool) -> Run:
+class Fixed:
+    """SpeexDSP, told the delay, and nothing of the clocks: what would be without the fit."""
+
+    active = True
+
+    def __init__(self, played: Int16, room: Room) -> None:
+        far = soxr.resample(played.astype(np.float64), SPEAKER.rate_hz, RATE_HZ, "VHQ")
+        late = round((room.delay_s - LEAD_S) * RATE_HZ)
+        self._far = sixteen_bits(np.concatenate((np.zeros(late), far, np.zeros(RATE_HZ))))
+        self._speex = speex.SpeexCanceller()
+        self._near: Int16 = np.zeros(0, np.int16)
+        self._at = 0
+
+    def process(self, samples: Int16, _newest_s: float) -> Int16:
+        self._near = np.concatenate((self._near, samples))
+        passed = [samples[:0]]
+        while len(self._near) >= speex.BLOCK:
+            near, self._near = self._near[: speex.BLOCK], self._near[speex.BLOCK :]
+            passed.append(self._speex.process(near, self._far[self._at : self._at + speex.BLOCK]))
+            self._at += speex.BLOCK
+        return np.concatenate(passed)
+
+    def statistics(self) -> None:
+        return None
+
+
+def live(played: Int16, microphone: Int16, room: Room, *, aec: str, aware: bool, fit: bool = True) -> Run:
     """Let a satellite hear this, period by period, as its capture thread would."""
     reference = Reference()
     now = [BEGIN_S]
     own = OwnVoice(engine().fresh, lambda count: reference.before(now[0], count)) if aware else None
     ears = Listener(CommandConfig(), engine().fresh(), None, listening=ListeningConfig(), own_voice=own)
-    echo = EchoCanceller(reference, speex.SpeexCanceller()) if cancel else None
+    echo = None
+    if aec != "off":
+        echo = EchoCanceller(reference, open_canceller(aec)) if fit else Fixed(played, room)
     schedule = writes(played, room, reference)
     write_s = next(schedule, np.inf)
     wakes: list[int] = []
@@ -139,7 +172,7 @@ def live(played: Int16, microphone: Int16, room: Room, *, cancel: bool, aware: b
     return Run(wakes, ears.statistics().own_wakes, np.concatenate(heard), cpu_s, statistics)
 
 
-def over_the_voice(room: Room, echo_db: float, how: dict[str, bool], count: int) -> tuple[int, Run]:
+def over_the_voice(room: Room, echo_db: float, how: How, count: int) -> tuple[int, Run]:
     """How many wake words are heard while the device speaks; the echo so much louder than they."""
     length_s = CONVERGED_S + EACH_S * count + 2
     played = talk(length_s)
@@ -155,7 +188,7 @@ def over_the_voice(room: Room, echo_db: float, how: dict[str, bool], count: int)
     return heard, run
 
 
-def self_wakes(room: Room, how: dict[str, bool], count: int, *, first: bool) -> tuple[int, int]:
+def self_wakes(room: Room, how: How, count: int, *, first: bool) -> tuple[int, int]:
     """How often the device wakes itself by saying the wake word: each time the first thing it ever plays, or later."""
     if first:
         runs = [live(*_saying([word], 2.0, room), room, **how) for word in words(count)]
@@ -176,10 +209,11 @@ def _saying(said: Sequence[npt.NDArray[np.float64]], quiet_s: float, room: Room)
 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
-HOW: dict[str, dict[str, bool]] = {
-    "off": {"cancel": False, "aware": False},
-    "auto, without the library": {"cancel": False, "aware": True},
-    "speex": {"cancel": True, "aware": True},
+HOW: dict[str, How] = {
+    "off": {"aec": "off", "aware": False},
+    "auto, without the library": {"aec": "off", "aware": True},
+    "speex": {"aec": "speex", "aware": True},
+    "webrtc": {"aec": "webrtc", "aware": True},
 }
 
 
@@ -198,6 +232,9 @@ def clocks(count: int) -> str:
     for ppm in (0, 20, 50, 100, -100):
         heard, run = over_the_voice(Room(ppm=ppm), 10, HOW["speex"], count)
         rows.append((ppm, heard, f"{run.statistics.ppm:.0f}", *_erle(Room(ppm=ppm))))
+    for ppm in (0, 20, 50, 100):
+        heard, _ = over_the_voice(Room(ppm=ppm), 10, {**HOW["speex"], "fit": False}, count)
+        rows.append((f"{ppm}, without the fit", heard, "-", *_erle(Room(ppm=ppm), fit=False)))
     return table(
         (
             "clocks differ by, ppm",
@@ -222,12 +259,13 @@ def delays(count: int) -> str:
     )
 
 
-def _erle(room: Room) -> Sequence[str]:
+def _erle(room: Room, *, fit: bool = True) -> Sequence[str]:
     played = talk(60)
     microphone = room.echo(for_speaker(played))[: len(played)]
     microphone = sixteen_bits(microphone + np.random.default_rng(6).normal(0, room.noise, len(microphone)))
-    run = live(for_speaker(played), microphone, room, cancel=True, aware=False)
-    before, after = (sound.astype(np.float64)[: len(run.passed)] for sound in (microphone, run.passed))
+    run = live(for_speaker(played), microphone, room, aec="speex", aware=False, fit=fit)
+    length = min(len(microphone), len(run.passed))
+    before, after = (sound.astype(np.float64)[:length] for sound in (microphone, run.passed))
 
     def between(begin_s: int, end_s: int) -> str:
         span = slice(begin_s * RATE_HZ, end_s * RATE_HZ)
@@ -239,12 +277,8 @@ def _erle(room: Room) -> Sequence[str]:
 def near_end(count: int) -> str:
     """What the canceller does to somebody who speaks: with an echo, and while the device plays what is not heard."""
     rows = []
-    for name, echo_db in (
-        ("echo -10 dB", -10.0),
-        ("echo 0 dB", 0.0),
-        ("echo +10 dB", 10.0),
-        ("no echo at all", -200.0),
-    ):
+    levels = (("echo -10 dB", -10.0), ("echo 0 dB", 0.0), ("echo +10 dB", 10.0), ("no echo at all", -200.0))
+    for aec, (name, echo_db) in product(("speex", "webrtc"), levels):
         length_s = CONVERGED_S + EACH_S * count + 2
         played, room = talk(length_s), Room()
         near = np.zeros(round(length_s * RATE_HZ))
@@ -253,7 +287,7 @@ def near_end(count: int) -> str:
             near[begin : begin + len(word)] += word
         microphone = room.echo(for_speaker(played), 10 ** (echo_db / 20))[: len(near)] + near
         microphone += np.random.default_rng(4).normal(0, room.noise, len(near))
-        run = live(for_speaker(played), sixteen_bits(microphone), room, cancel=True, aware=False)
+        run = live(for_speaker(played), sixteen_bits(microphone), room, aec=aec, aware=False)
         out = run.passed[: len(near)].astype(np.float64)
         target = near[: len(out)]
         gain = float(out @ target) / float(target @ target)
@@ -261,8 +295,12 @@ def near_end(count: int) -> str:
         sdr = 10 * np.log10(gain**2 * float(target @ target) / float(rest @ rest))
         blocks = len(microphone) / speex.BLOCK
         heard = sum(any(begin < at < begin + 2 * RATE_HZ for at in run.wakes) for begin in begins)
-        rows.append((name, heard, f"{20 * np.log10(gain):+.1f}", f"{sdr:.1f}", f"{run.cpu_s * 1000 / blocks:.3f}"))
-    return table(("speex", f"heard of {count}", "near level, dB", "near SI-SDR, dB", "CPU for 10 ms, ms"), rows)
+        rows.append(
+            (f"{aec}, {name}", heard, f"{20 * np.log10(gain):+.1f}", f"{sdr:.1f}", f"{run.cpu_s * 1000 / blocks:.3f}")
+        )
+    return table(
+        ("`microphone.aec`", f"heard of {count}", "near level, dB", "near SI-SDR, dB", "CPU for 10 ms, ms"), rows
+    )
 
 
 TABLES: dict[str, Callable[[int], str]] = {
@@ -280,7 +318,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="few words: does it run?")
     parser.add_argument("--write", action="store_true", help="put it into docs/performance.md")
     options = parser.parse_args()
-    if why := speex.missing():
+    if why := speex.missing() or webrtc.missing():
         raise SystemExit(why)
     count = 3 if options.tiny else SELF
     parts = [TABLES[name](count) for name in options.tables or TABLES]
