@@ -73,7 +73,7 @@ class UtteranceSettings:
 
     def __post_init__(self) -> None:
         if self.vad not in THRESHOLDS:
-            raise VadUnknown(f"vad={self.vad!r}: utterances are found by vad='silero' or vad='energy'")
+            raise VadUnknown(f"vad={self.vad!r}: utterances are found by vad='silero' or vad='energy' or vad='webrtc'")
         InputSettings(vad=self.vad, vad_threshold=self.vad_threshold)
         for name, low, high in (
             ("lookback_ms", 0, 5_000),

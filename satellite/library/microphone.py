@@ -35,8 +35,10 @@ class Microphone:
         dtype: "int16", or "float32" from -1 to 1; little-endian.
         device: number in `input_devices()`; or a device's id, or any part of its name in any case; `wav:FILE`, heard
             once; `command:PROGRAM`, which writes 16-bit PCM to its standard output. None: the system's default.
-        vad: speech detection: False, "silero" (a model, on ONNX Runtime) or "energy" (root mean square).
-        vad_threshold: score from which sound is speech, 0 to 1. None: 0.5 for "silero", 0.01 for "energy".
+        vad: speech detection: False, "silero" (a model, on ONNX Runtime), "energy" (root mean square) or "webrtc" (a
+            small detector without a model; needs the extra [webrtc]; takes much noise for speech).
+        vad_threshold: score from which sound is speech, 0 to 1. None: 0.5 for "silero", 0.01 for "energy". For "webrtc"
+            0.25, 0.5, 0.75 and 1 are its aggressiveness 0, 1, 2 and 3; None: 0.5.
         vad_holdoff_ms: so much sound below the threshold ends `is_speaking`.
         model_path: another file of Silero's model, version 5 or 6; used with vad="silero" only.
         as_ndarray: chunks are arrays, (frames,) or (frames, channels), instead of bytes.

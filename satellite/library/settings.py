@@ -24,7 +24,7 @@ from satellite.core.errors import (
 from satellite.dsp import webrtc
 
 SampleType: TypeAlias = Literal["int16", "float32"]
-VadMode: TypeAlias = Literal[False, "silero", "energy"]
+VadMode: TypeAlias = Literal[False, "silero", "energy", "webrtc"]
 NoiseSuppression: TypeAlias = Literal[False, "low", "medium", "high", "highest"]
 AgcMode: TypeAlias = Literal[False, "slow", "webrtc"]
 Samples: TypeAlias = bytes | npt.NDArray[Any]
@@ -33,7 +33,7 @@ LOWEST_HZ, HIGHEST_HZ = 1_000, 384_000
 MOST_CHANNELS = 32
 FEWEST_FRAMES, MOST_FRAMES = 64, 65_536
 _QUEUE_BYTES = 16 * 1024 * 1024
-THRESHOLDS = {"silero": 0.5, "energy": 0.01}
+THRESHOLDS = {"silero": 0.5, "energy": 0.01, "webrtc": 0.5}
 
 
 class ProcessingOptions(TypedDict, total=False):
@@ -109,7 +109,8 @@ class InputSettings:
         _whole(ChunkSizeOutOfRange, "frames_per_buffer", self.frames_per_buffer, FEWEST_FRAMES, MOST_FRAMES)
         if self.vad is not False and self.vad not in THRESHOLDS:
             raise VadUnknown(
-                f"vad={self.vad!r} names no speech detector: vad='silero' (a model) or vad='energy' (the level)"
+                f"vad={self.vad!r} names no speech detector: "
+                "vad='silero' (a model) or vad='energy' (the level) or vad='webrtc'"
             )
         if self.vad_threshold is not None:
             _number(ThresholdOutOfRange, "vad_threshold", self.vad_threshold, 0, 1)

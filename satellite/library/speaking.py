@@ -50,26 +50,24 @@ class Energy:
         pass
 
 
-class SileroStream:
-    """Silero's probability of speech in every 32 ms, of the mean of all channels, at any rate.
+class Judge(Protocol):
+    """Judges one window after the other."""
 
-    Args:
-        path: the model's .onnx file.
+    def process(self, window: Int16) -> float:
+        """How much the next window, int16 of shape (n,) at 16 kHz, is like speech, 0 to 1."""
 
-    Raises:
-        ModelError: it is missing or damaged, or ONNX Runtime is not installed.
-    """
+    def reset(self) -> None:
+        """A new stream begins."""
 
-    def __init__(self, rate_hz: int, path: Path) -> None:
-        # Only who asks for the model pays for ONNX Runtime.
-        try:
-            from satellite.detect.vad import WINDOW_SAMPLES, Silero
-        except ModuleNotFoundError as error:
-            raise EngineMissing(f"vad='silero' needs {error.name}, which is not installed here") from None
+
+class Windows:
+    """A judge's scores of one window after the other, of the mean of all channels, at any rate."""
+
+    def __init__(self, rate_hz: int, judge: Judge, window: int) -> None:
         from satellite.dsp.resample import Resampler
 
-        self._window = WINDOW_SAMPLES
-        self._silero = Silero(path)
+        self._window = window
+        self._judge = judge
         self._new_resampler: Callable[[], Resampler] = lambda: Resampler(rate_hz, RATE_HZ)
         self._resampler = self._new_resampler()
         self._rest = np.zeros(0, np.int16)
@@ -80,10 +78,10 @@ class SileroStream:
         whole = len(sound) - len(sound) % self._window
         self._rest = sound[whole:].copy()
         windows = sound[:whole].reshape(-1, self._window)
-        return [Scored(self._silero.process(window), self._window / RATE_HZ) for window in windows]
+        return [Scored(self._judge.process(window), self._window / RATE_HZ) for window in windows]
 
     def reset(self) -> None:
-        self._silero.reset()
+        self._judge.reset()
         self._resampler = self._new_resampler()
         self._rest = self._rest[:0]
 
@@ -99,7 +97,18 @@ def detector(settings: InputSettings) -> Detector | None:
 
 def judge(mode: VadMode, rate_hz: int, model_path: str | Path | None) -> Detector:
     """The detector of this name; as detector()."""
-    return SileroStream(rate_hz, _model(model_path)) if mode == "silero" else Energy(rate_hz)
+    if mode == "silero":
+        # Only who asks for the model pays for ONNX Runtime.
+        try:
+            from satellite.detect import vad
+        except ModuleNotFoundError as error:
+            raise EngineMissing(f"vad='silero' needs {error.name}, which is not installed here") from None
+        return Windows(rate_hz, vad.Silero(_model(model_path)), vad.WINDOW_SAMPLES)
+    if mode == "webrtc":
+        from satellite.detect import small_vad
+
+        return Windows(rate_hz, small_vad.SmallVad(), small_vad.WINDOW_SAMPLES)
+    return Energy(rate_hz)
 
 
 def _model(path: str | Path | None) -> Path:

@@ -63,8 +63,8 @@ def utterances(
         source: its own vad may stay off.
         callback: is given each utterance; what it returns, except None, is what the iteration gives. Without it, the
             utterances themselves.
-        vad: "silero" or "energy".
-        vad_threshold: score from which sound is speech, 0 to 1. None: 0.5 for "silero", 0.01 for "energy".
+        vad: "silero", "energy" or "webrtc".
+        vad_threshold: score from which sound is speech, 0 to 1; as Microphone has it.
         model_path: another file of Silero's model.
         lookback_ms: kept before the first sound of speech, 0 to 5,000 (300).
         min_speech_ms: shorter speech is no utterance, 10 to 5,000 (120).

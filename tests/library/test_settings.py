@@ -71,7 +71,7 @@ def test_samples_are_int16_or_float32(kind: Any, dtype: object) -> None:
         kind(dtype=dtype)
 
 
-@pytest.mark.parametrize("vad", [True, "webrtc", None, 1])
+@pytest.mark.parametrize("vad", [True, "webrtcvad", None, 1])
 def test_a_detector_that_is_none_is_refused_with_the_names_of_those_there_are(vad: object) -> None:
     with pytest.raises(errors.VadUnknown, match=r"vad='silero' \(a model\) or vad='energy'"):
         Microphone(vad=vad)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from speech import clip, model
 
 from satellite.core.audio import RATE_HZ
 from satellite.library.settings import InputSettings
-from satellite.library.speaking import Energy, HoldOff, Scored, SileroStream, detector
+from satellite.library.speaking import Energy, HoldOff, Scored, detector, judge
 
 
 def test_below_the_threshold_speaking_holds_for_the_hold_off_and_ends() -> None:
@@ -37,7 +37,7 @@ def test_without_vad_there_is_no_detector() -> None:
 
 
 def test_after_a_reset_the_model_hears_as_if_for_the_first_time() -> None:
-    stream = SileroStream(22_050, model("silero_vad"))
+    stream = judge("silero", 22_050, model("silero_vad"))
     sound = clip("stop")[:, None]
     first = stream.process(sound[:5_001])
     stream.process(sound[5_001:])
@@ -47,14 +47,14 @@ def test_after_a_reset_the_model_hears_as_if_for_the_first_time() -> None:
 
 def test_several_streams_share_the_model_and_do_not_disturb_each_other() -> None:
     path = model("silero_vad")
-    alone = SileroStream(RATE_HZ, path).process(clip("timer")[:, None])
-    one, other = SileroStream(RATE_HZ, path), SileroStream(RATE_HZ, path)
+    alone = judge("silero", RATE_HZ, path).process(clip("timer")[:, None])
+    one, other = judge("silero", RATE_HZ, path), judge("silero", RATE_HZ, path)
     heard = []
     for at in range(0, len(clip("timer")), 700):
         heard += one.process(clip("timer")[at : at + 700, None])
         other.process(clip("stop")[at : at + 700, None])
     assert heard == alone
-    assert one._silero._session is other._silero._session
+    assert one._judge._session is other._judge._session
 
 
 def test_the_model_loads_in_less_than_half_a_second_of_cpu_and_later_users_load_nothing() -> None:
@@ -62,7 +62,7 @@ def test_the_model_loads_in_less_than_half_a_second_of_cpu_and_later_users_load_
 
     def cost_s() -> float:
         before_s = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-        SileroStream(RATE_HZ, path)
+        judge("silero", RATE_HZ, path)
         return resource.getrusage(resource.RUSAGE_SELF).ru_utime - before_s
 
     assert cost_s() < 0.5
@@ -72,11 +72,11 @@ def test_the_model_loads_in_less_than_half_a_second_of_cpu_and_later_users_load_
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_loads_a_model_of_its_own() -> None:
     path = model("silero_vad")
-    ours = SileroStream(RATE_HZ, path)
+    ours = judge("silero", RATE_HZ, path)
     child = os.fork()
     if child == 0:
-        theirs = SileroStream(RATE_HZ, path)
-        is_own = theirs._silero._session is not ours._silero._session
+        theirs = judge("silero", RATE_HZ, path)
+        is_own = theirs._judge._session is not ours._judge._session
         heard = max(scored.score for scored in theirs.process(clip("stop")[:, None]))
         os._exit(0 if is_own and heard > 0.9 else 1)
     ended: list[int] = []

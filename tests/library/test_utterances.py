@@ -18,10 +18,12 @@ from speech import clip, model
 
 from satellite.core.audio import RATE_HZ, Int16
 from satellite.core.errors import DeviceDenied, DeviceLost, ModelNotFound, NotRunning, ReadTimedOut
+from satellite.detect.small_vad import missing
 from satellite.library.async_microphone import AsyncMicrophone
 from satellite.library.cutting import Ending, Utterance
 from satellite.library.file import File
 from satellite.library.microphone import Microphone
+from satellite.library.settings import VadMode
 from satellite.library.utterances import Utterances, utterances
 
 LOUD, QUIET = np.full(8_000, 3_277, np.int16), np.full(16_000, 1, np.int16)
@@ -44,10 +46,14 @@ def seconds(found: list[Utterance]) -> list[float]:
     return [each.end_s - each.start_s for each in found]
 
 
-def test_every_sentence_of_a_recording_is_one_utterance_with_all_of_its_sound() -> None:
+SMALL = pytest.param("webrtc", marks=pytest.mark.skipif(bool(missing()), reason=missing()))
+
+
+@pytest.mark.parametrize("vad", ["silero", SMALL])
+def test_every_sentence_of_a_recording_is_one_utterance_with_all_of_its_sound(vad: VadMode) -> None:
     model("silero_vad")
     sound = spoken()
-    found = list(utterances(File.buffer(sound, RATE_HZ, as_ndarray=True)))
+    found = list(utterances(File.buffer(sound, RATE_HZ, as_ndarray=True), vad=vad))
     assert len(found) == 3
     at = RATE_HZ
     for each, name in zip(found, ["kitchen_light", "stop", "timer"], strict=True):
