@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from satellite.library.preprocessor import Preprocessor
     from satellite.library.recording import async_record_to_file, record_to_file
     from satellite.library.speaker import Speaker
+    from satellite.library.track import Track
     from satellite.library.utterances import Utterances, utterances
     from satellite.library.versions import VersionInfo, version
 
@@ -45,6 +46,7 @@ _PLACES = {
     "SatelliteError": "satellite.core.errors",
     "SaveReport": f"{_LIBRARY}.file",
     "Speaker": f"{_LIBRARY}.speaker",
+    "Track": f"{_LIBRARY}.track",
     "Utterance": f"{_LIBRARY}.cutting",
     "Utterances": f"{_LIBRARY}.utterances",
     "VersionInfo": f"{_LIBRARY}.versions",
@@ -73,6 +75,7 @@ __all__ = [
     "SatelliteError",
     "SaveReport",
     "Speaker",
+    "Track",
     "Utterance",
     "Utterances",
     "VersionInfo",

@@ -18,7 +18,7 @@ What `from satellite import ...` gives. This page is made by `scripts/make-api-d
 """
 GROUPS = {
     "Microphone": ["Microphone", "AsyncMicrophone", "Chunk", "record_to_file", "async_record_to_file"],
-    "Speaker": ["Speaker", "AsyncSpeaker"],
+    "Speaker": ["Speaker", "AsyncSpeaker", "Track"],
     "Recordings": ["File", "Analysis", "SaveReport", "Preprocessor"],
     "Utterances": ["utterances", "Utterances", "Utterance"],
     "Devices and versions": [
@@ -62,7 +62,12 @@ def _entry(name: str) -> str:
 
 
 def _members(kind: type) -> list[tuple[str, object]]:
-    return [(name, value) for name, value in vars(kind).items() if not name.startswith("_") and _is_told(value)]
+    """Its own and those that it inherits, the own first."""
+    found: dict[str, object] = {}
+    for each in kind.__mro__:
+        if each.__module__.startswith("satellite."):
+            found = {**found, **{name: value for name, value in vars(each).items() if name not in found}}
+    return [(name, value) for name, value in found.items() if not name.startswith("_") and _is_told(value)]
 
 
 def _is_told(value: object) -> bool:

@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self, Unpack
 
-from satellite.library import devices, versions
+from satellite.library import devices
+from satellite.library.at_once import MicrophoneAtOnce
 from satellite.library.chunks import Chunk
-from satellite.library.incoming import End, Incoming, MicrophoneStatistics
-from satellite.library.microphone import chunk_or_end, told
+from satellite.library.incoming import End
+from satellite.library.microphone import chunk_or_end
 from satellite.library.settings import InputOptions, InputSettings, Samples
 
 
-class AsyncMicrophone:
+class AsyncMicrophone(MicrophoneAtOnce):
     """`Microphone` for asyncio: the same arguments, the same chunks, the same errors.
 
     ```
@@ -34,8 +35,7 @@ class AsyncMicrophone:
     """
 
     def __init__(self, **options: Unpack[InputOptions]) -> None:
-        self.incoming = Incoming(InputSettings(**options))
-        """What it shares with its twin, and gives to utterances()."""
+        super().__init__(InputSettings(**options))
         self._one_at_a_time = asyncio.Lock()
 
     @classmethod
@@ -47,16 +47,8 @@ class AsyncMicrophone:
             ModelError: the speech model is missing or damaged.
         """
         microphone = cls(**options)
-        await microphone._load()
+        await asyncio.to_thread(microphone.incoming.load)
         return microphone
-
-    async def _load(self) -> None:
-        await asyncio.to_thread(self.incoming.load)
-
-    @property
-    def settings(self) -> InputSettings:
-        """What was asked for."""
-        return self.incoming.settings
 
     async def start(self) -> None:
         """As Microphone.start()."""
@@ -113,34 +105,7 @@ class AsyncMicrophone:
             raise StopAsyncIteration
         return samples
 
-    @property
-    def is_open(self) -> bool:
-        """As Microphone.is_open: also when the device closed the stream by itself."""
-        return self.incoming.is_open
-
-    @property
-    def is_speaking(self) -> bool:
-        """As Microphone.is_speaking."""
-        return self.incoming.is_speaking
-
-    @property
-    def vad_score(self) -> float:
-        """As Microphone.vad_score."""
-        return self.incoming.vad_score
-
-    def statistics(self) -> MicrophoneStatistics:
-        """As Microphone.statistics()."""
-        return self.incoming.statistics()
-
     @staticmethod
     async def input_devices() -> list[devices.DeviceInfo]:
         """All microphones; as the function of this name."""
         return await asyncio.to_thread(devices.input_devices)
-
-    @staticmethod
-    def version() -> versions.VersionInfo:
-        """The versions at work; as the function of this name."""
-        return versions.version()
-
-    def __repr__(self) -> str:
-        return told(self, self.settings, self.is_open)

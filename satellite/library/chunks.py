@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from satellite.core.audio import AudioFormat, Int16, to_float32
-from satellite.dsp.convert import MEAN, Converter
+from satellite.core.audio import AudioFormat, Int16
+from satellite.dsp.convert import Converter
+from satellite.dsp.echo import EchoCanceller
 from satellite.library.conditioning import conditioning
-from satellite.library.settings import InputSettings, Samples, SampleType
+from satellite.library.samples import given
+from satellite.library.settings import InputSettings, Samples
 from satellite.library.speaking import Detector, HoldOff
 
 
@@ -48,15 +50,25 @@ class Chunker:
     Args:
         form: of the bytes that come in.
         detector: fresh, or None. It hears the sound before it is conditioned.
+        echo: takes what is played out of the sound, before all else; None: nothing does.
 
     Raises:
         AudioFormatError: the format, or the chosen channel, does not exist.
     """
 
-    def __init__(self, settings: InputSettings, form: AudioFormat, detector: Detector | None) -> None:
+    def __init__(
+        self,
+        settings: InputSettings,
+        form: AudioFormat,
+        detector: Detector | None,
+        echo: EchoCanceller | None = None,
+    ) -> None:
         self._settings = settings
-        channel = MEAN if settings.channel is None else settings.channel
-        self._converter = Converter(form, settings.sample_rate, settings.channels, channel)
+        self._converter = Converter(form, settings.sample_rate, settings.channels, settings.picked)
+        self._echo = echo
+        if echo:
+            # What it knows of the room it keeps; this is another stream.
+            echo.lost(0)
         self.conditioning = conditioning(settings)
         self._detector = detector
         self._holdoff = HoldOff(settings.threshold, settings.vad_holdoff_ms / 1000)
@@ -70,16 +82,36 @@ class Chunker:
 
     def feed(self, pcm: bytes, now_s: float | None = None) -> list[Heard]:
         """The chunks that are complete with these bytes, which came at `now_s`; None: when the sound itself says."""
-        return self._cut(self._converter.process(pcm), now_s)
+        return self._cut(self._echoless(self._converter.process(pcm), now_s), now_s)
+
+    def lose(self, seconds: float, now_s: float) -> Iterator[list[Heard]]:
+        """So much sound is missing up to `now_s`: silence takes its place, in pieces, behind all that came before."""
+        rate_hz = self._settings.sample_rate
+        left = round(seconds * rate_hz)
+        began_s = now_s - seconds
+        yield self._cut(self._echoless(self._converter.flush(), began_s), began_s)
+        if self._echo:
+            yield self._cut(self._echo.lost(left)[:, None], began_s)
+        while left:
+            piece = min(left, rate_hz)
+            left -= piece
+            yield self._cut(np.zeros((piece, self._settings.channels), np.int16), now_s - left / rate_hz)
 
     def flush(self, now_s: float | None = None) -> list[Heard]:
         """The rest: the last chunk may be shorter."""
-        heard = self._cut(self._converter.flush(), now_s)
+        heard = self._cut(self._echoless(self._converter.flush(), now_s), now_s)
+        if self._echo:
+            heard += self._cut(self._echo.flush()[:, None], now_s)
         self._ready = np.concatenate((self._ready, self.conditioning.flush()))
         heard += self._chunks(now_s)
         if len(self._ready):
             heard.append(self._next(len(self._ready), now_s))
         return heard
+
+    def _echoless(self, frames: Int16, now_s: float | None) -> Int16:
+        if self._echo is None or now_s is None:
+            return frames
+        return self._echo.process(frames[:, 0], now_s)[:, None]
 
     def _cut(self, fresh: Int16, now_s: float | None) -> list[Heard]:
         given_out = self.conditioning.process(fresh)
@@ -96,7 +128,8 @@ class Chunker:
     def _next(self, size: int, now_s: float | None) -> Heard:
         block, self._heard_frames = self._heard_frames[:size], self._heard_frames[size:]
         given_out, self._ready = self._ready[:size], self._ready[size:]
-        return self._heard(block, given_out, len(self._heard_frames), now_s)
+        newer = len(self._heard_frames) + (self._echo.held if self._echo else 0)
+        return self._heard(block, given_out, newer, now_s)
 
     def _heard(self, block: Int16, given_out: Int16, newer: int, now_s: float | None) -> Heard:
         """The next chunk: as it came, as it is given out; `newer` frames came after it up to now."""
@@ -113,11 +146,3 @@ class Chunker:
         chunk = Chunk(data, self._time_s, self._sequence, lasts_s >= 0, self._score)
         self._sequence += 1
         return Heard(chunk, lasts_s)
-
-
-def given(frames: Int16, dtype: SampleType, as_ndarray: bool) -> Samples:
-    """Frames, int16 of shape (n, channels), as a person asked for them."""
-    samples: npt.NDArray[Any] = frames if dtype == "int16" else to_float32(frames)
-    if not as_ndarray:
-        return samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes()
-    return (samples[:, 0] if samples.shape[1] == 1 else samples).copy()

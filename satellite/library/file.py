@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from satellite.core.audio import AudioFormat, Int16, to_int16
 from satellite.core.errors import SamplesUnfit, SettingOutOfRange, VadUnknown
-from satellite.dsp.convert import MEAN, Converter, check
+from satellite.dsp.convert import Converter, check
 from satellite.library.chunks import Chunk, Chunker, Heard
 from satellite.library.settings import FileOptions, InputSettings, Samples
 from satellite.library.speaking import Detector, HoldOff, Scored, detector
@@ -237,8 +237,8 @@ class File:
     def _converted(self) -> Iterator[Int16]:
         converter: Converter | None = None
         for form, pcm in self._sound():
-            channel = MEAN if self.settings.channel is None else self.settings.channel
-            converter = converter or Converter(form, self.settings.sample_rate, self.settings.channels, channel)
+            settings = self.settings
+            converter = converter or Converter(form, settings.sample_rate, settings.channels, settings.picked)
             yield converter.process(pcm)
         if converter:
             yield converter.flush()

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from satellite.config import MicrophoneConfig
-from satellite.core.errors import AlreadyRunning, ForkedProcess, NotRunning
+from satellite.core.errors import AlreadyRunning, ForkedProcess, NotRunning, SettingOutOfRange
 from satellite.core.ports import Source
 from satellite.core.waiting import Bell
 from satellite.library.chunks import Chunk, Chunker, Heard
 from satellite.library.devices import opened
+from satellite.library.echo import Echo
 from satellite.library.intake import Intake
 from satellite.library.settings import InputSettings
 from satellite.library.speaking import Detector, detector
@@ -39,7 +40,7 @@ class MicrophoneStatistics:
         waiting_chunks: not read yet.
         dropped_chunks: never read, because `queue_chunks` waited already.
         overruns: how often the device lost sound because we were late.
-        lost_s: how much, by the clock.
+        lost_s: how much, by the clock: the chunks have silence in its place, as long, up to a minute for each overrun.
     """
 
     description: str = ""
@@ -60,7 +61,8 @@ class Incoming:
         self.settings = settings
         self.bell = Bell()
         self._process = os.getpid()
-        self._ears = Ears(settings)
+        self._echo = Echo(settings) if settings.aec else None
+        self._ears = Ears(settings, self._echo)
         self._intake: Intake | None = None
         self._forgotten = weakref.finalize(self, int)
         self._last: Heard | None = None
@@ -77,6 +79,13 @@ class Incoming:
     def load(self) -> None:
         """Load the speech model if there is to be one, once. Raises ModelError."""
         self._ears.load()
+
+    @property
+    def echo(self) -> Echo:
+        """What cancels its echo. Raises SettingOutOfRange when nothing does."""
+        if self._echo is None:
+            raise SettingOutOfRange("this microphone cancels no echo: make it with aec=True")
+        return self._echo
 
     def begin(self) -> None:
         """Start a run, from a clean state. Raises AlreadyRunning, ForkedProcess."""
@@ -159,10 +168,11 @@ class Incoming:
 
 
 class Ears:
-    """What the thread needs: how to open the device, and the speech detector, which is loaded once."""
+    """What the thread needs: how to open the device, the echo canceller, and the speech detector, loaded once."""
 
-    def __init__(self, settings: InputSettings) -> None:
+    def __init__(self, settings: InputSettings, echo: Echo | None) -> None:
         self._settings = settings
+        self._echo = echo
         self._detector: Detector | None = None
 
     def load(self) -> None:
@@ -181,13 +191,13 @@ class Ears:
         """Makes chunks of what this microphone gives. Raises AudioFormatError."""
         if self._detector:
             self._detector.reset()
-        return Chunker(self._settings, source.format, self._detector)
+        return Chunker(self._settings, source.format, self._detector, self._echo.canceller if self._echo else None)
 
     def _asked(self, name: str) -> MicrophoneConfig:
         settings = self._settings
         return MicrophoneConfig(
             device=name,
             rate_hz=min(max(settings.sample_rate, _LOWEST_CARD_HZ), _HIGHEST_CARD_HZ),
-            channels=max(settings.channels, 1 + (settings.channel or 0)),
+            channels=settings.channels_asked,
             period_ms=min(max(_SHORTEST_PERIOD_MS, settings.chunk_s * 500), _LONGEST_PERIOD_MS),
         )

@@ -21,11 +21,13 @@ log = logging.getLogger(__name__)
 # After its first sound a device that is silent for so long is lost, whatever ALSA says.
 _NO_SOUND_S = 2.0
 _JOIN_S = 5.0
+# Silence for more than this is of no use to anybody.
+_LONGEST_GAP_S = 60.0
 
 
 @dataclass
 class IntakeCounts:
-    """What was taken in and what was missed: `lost_s` of sound by the clock, in `overruns` gaps."""
+    """What was taken in and what was missed: `lost_s` of sound by the clock, in `overruns` gaps filled with silence."""
 
     chunks: int = 0
     dropped_chunks: int = 0
@@ -132,11 +134,10 @@ class Intake:
             captured = source.read()
             now_s = time.monotonic()
             if captured.overrun:
-                self.counts.overruns += 1
-                self.counts.lost_s += self._gap.close(now_s) / RATE_HZ
+                self._lose(chunker, now_s)
             if captured.pcm:
                 self._gap.got(len(captured.pcm) / source.format.second_bytes)
-                self._put(chunker.feed(captured.pcm, now_s))
+                self._put(chunker.feed(captured.pcm, self._gap.newest_s(now_s)))
             if captured.pcm or captured.overrun:
                 heard_s, patience_s, fresh = now_s, _NO_SOUND_S, True
                 continue
@@ -146,6 +147,13 @@ class Intake:
             # After sound the next period is due in one period; when it was not there yet, look sooner.
             self._stopping.wait(source.period_s if fresh else source.period_s / 2)
             fresh = False
+
+    def _lose(self, chunker: Chunker, now_s: float) -> None:
+        lost_s = self._gap.close(now_s) / RATE_HZ
+        self.counts.overruns += 1
+        self.counts.lost_s += lost_s
+        for heard in chunker.lose(min(lost_s, _LONGEST_GAP_S), now_s):
+            self._put(heard)
 
     def _put(self, heard: list[Heard]) -> None:
         if not heard:

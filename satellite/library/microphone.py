@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from satellite.core.errors import ReadTimedOut
-from satellite.library import devices, versions
+from satellite.library import devices
+from satellite.library.at_once import MicrophoneAtOnce
 from satellite.library.chunks import Chunk
-from satellite.library.incoming import End, Incoming, MicrophoneStatistics
+from satellite.library.incoming import End
 from satellite.library.settings import AgcMode, InputSettings, NoiseSuppression, Samples, SampleType, VadMode
 
 
-class Microphone:
+class Microphone(MicrophoneAtOnce):
     """Sound in chunks of one size, and whether somebody speaks.
 
     ```
@@ -42,7 +42,13 @@ class Microphone:
         vad_holdoff_ms: so much sound below the threshold ends `is_speaking`.
         model_path: another file of Silero's model, version 5 or 6; used with vad="silero" only.
         as_ndarray: chunks are arrays, (frames,) or (frames, channels), instead of bytes.
-        channel: hear only this channel of the device, from 0.
+        channel: hear only this channel of the device, from 0; or these, as many as `channels`, in this order, each as
+            often as you like. None: all, see channels.
+        aec: take out what a `Speaker(heard_by=...)` plays, or what `push_aec_reference` tells: first of all, before
+            speech detection. For one channel at 8,000 to 48,000 Hz; needs SpeexDSP (Debian's libspeexdsp1). Up to 20 ms
+            late while something plays; while nothing does, the sound passes as it is.
+        aec_tail_ms: how long the room echoes at most, 16 to 500. Longer costs more, and learns more slowly.
+        aec_suppression: press down what the canceller leaves of the echo.
         highpass_hz: take away what is lower, 1 Hz to a quarter of the rate: 20 an offset, 80 to 100 rumble, too. Speech
             detection hears the sound before this and everything below.
         noise_suppression: "low", "medium", "high" or "highest": press down what is no voice by up to 6, 12, 18 or 21
@@ -74,7 +80,10 @@ class Microphone:
         vad_holdoff_ms: float = 300,
         model_path: str | Path | None = None,
         as_ndarray: bool = False,
-        channel: int | None = None,
+        channel: int | Sequence[int] | None = None,
+        aec: bool = False,
+        aec_tail_ms: float = 256.0,
+        aec_suppression: bool = True,
         highpass_hz: float | None = None,
         noise_suppression: NoiseSuppression = False,
         gain_db: float = 0.0,
@@ -84,7 +93,7 @@ class Microphone:
         peak_normalise_dbfs: float | None = None,
         queue_chunks: int | None = None,
     ) -> None:
-        self.incoming = Incoming(
+        super().__init__(
             InputSettings(
                 sample_rate=sample_rate,
                 channels=channels,
@@ -97,6 +106,9 @@ class Microphone:
                 model_path=model_path,
                 as_ndarray=as_ndarray,
                 channel=channel,
+                aec=aec,
+                aec_tail_ms=aec_tail_ms,
+                aec_suppression=aec_suppression,
                 highpass_hz=highpass_hz,
                 noise_suppression=noise_suppression,
                 gain_db=gain_db,
@@ -107,12 +119,6 @@ class Microphone:
                 queue_chunks=queue_chunks,
             )
         )
-        """What it shares with its twin, and gives to utterances()."""
-
-    @property
-    def settings(self) -> InputSettings:
-        """What was asked for."""
-        return self.incoming.settings
 
     def start(self) -> None:
         """Open the device, and load the speech model if there is to be one. Speech detection begins anew.
@@ -182,40 +188,10 @@ class Microphone:
             raise StopIteration
         return samples
 
-    @property
-    def is_open(self) -> bool:
-        """It runs: not stopped, not at an end, not failed."""
-        return self.incoming.is_open
-
-    @property
-    def is_speaking(self) -> bool:
-        """Somebody speaks, as far as was read: the score is at the threshold, or was within the hold-off before now.
-
-        False without vad.
-        """
-        return self.incoming.is_speaking
-
-    @property
-    def vad_score(self) -> float:
-        """How much the last chunk read is like speech, 0 to 1: for thresholds of your own. 0.0 without vad."""
-        return self.incoming.vad_score
-
-    def statistics(self) -> MicrophoneStatistics:
-        """What came, waits, and was lost since the start."""
-        return self.incoming.statistics()
-
     @staticmethod
     def input_devices() -> list[devices.DeviceInfo]:
         """All microphones; as the function of this name."""
         return devices.input_devices()
-
-    @staticmethod
-    def version() -> versions.VersionInfo:
-        """The versions at work; as the function of this name."""
-        return versions.version()
-
-    def __repr__(self) -> str:
-        return told(self, self.settings, self.is_open)
 
 
 def chunk_or_end(got: Chunk | End | None) -> Chunk | None:
@@ -223,11 +199,3 @@ def chunk_or_end(got: Chunk | End | None) -> Chunk | None:
     if got is None:
         raise ReadTimedOut("no chunk came in time")
     return None if got is End.END else got
-
-
-def told(thing: object, settings: InputSettings, is_open: bool) -> str:
-    """A repr: what was asked for where it is not the default, and whether it is open."""
-    always = ("sample_rate", "channels", "frames_per_buffer", "dtype", "device", "vad")
-    given = [(each.name, getattr(settings, each.name), each.default) for each in fields(settings)]
-    words = [f"{name}={value!r}" for name, value, default in given if name in always or value != default]
-    return f"{type(thing).__name__}({', '.join(words)}, {'open' if is_open else 'closed'})"

@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 import weakref
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from satellite.config import SpeakerConfig
-from satellite.core.audio import AudioFormat, to_int16
-from satellite.core.errors import DeviceUnsupported, ForkedProcess, NotRunning, SamplesUnfit
+from satellite.core.errors import ChannelsOutOfRange, DeviceUnsupported, ForkedProcess, NotRunning
 from satellite.core.ports import Sink
 from satellite.core.waiting import Bell
 from satellite.library.devices import opened
+from satellite.library.echo import Echo
+from satellite.library.lane import Lane
 from satellite.library.outlet import Outlet
-from satellite.library.settings import OutputSettings, Samples
+from satellite.library.settings import OutputSettings
 
 _LOWEST_CARD_HZ, _HIGHEST_CARD_HZ = 8_000, 192_000
+_MOST_TRACKS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +34,18 @@ class SpeakerStatistics:
 
 
 class Outgoing:
-    """The runs of a speaker, one at a time."""
+    """The runs of a speaker, one at a time.
 
-    def __init__(self, settings: OutputSettings) -> None:
+    Args:
+        echo: of the microphone that hears this speaker.
+    """
+
+    def __init__(self, settings: OutputSettings, echo: Echo | None = None) -> None:
         self.settings = settings
         self.bell = Bell()
+        self._echo = echo
         self._process = os.getpid()
+        self._lanes: list[Lane] = []
         self._outlet: Outlet | None = None
         self._forgotten = weakref.finalize(self, int)
 
@@ -53,27 +57,41 @@ class Outgoing:
                 "make it here, or start processes by 'spawn'"
             )
 
+    def add(self, lane: Lane) -> None:
+        """One more sound; at once, also while others play. Raises ChannelsOutOfRange."""
+        with self.bell:
+            if len(self._lanes) > _MOST_TRACKS:
+                raise ChannelsOutOfRange(f"there are {_MOST_TRACKS} tracks already: remove one first")
+            self._lanes.append(lane)
+
+    def remove(self, lane: Lane) -> None:
+        """No more of this sound; ignored when it is gone already."""
+        with self.bell:
+            if lane in self._lanes:
+                self._lanes.remove(lane)
+                lane.clear()
+                self.bell.ring()
+
     def begin(self) -> None:
-        """Start a run, unless one is under way. Raises ForkedProcess."""
+        """Start a run, unless one is under way. Raises ForkedProcess, AlreadyRunning."""
         self.check_process()
         with self.bell:
             if self._outlet and self._outlet.running:
                 return
-            settings = self.settings
-            form = AudioFormat(settings.sample_rate, settings.channels, 2)
-            opening = _Opening(settings)
-            outlet = self._outlet = Outlet(opening.open, form, settings.queue_ms / 1000, self.bell, self._outlet)
+            reference = self._echo.claim(self) if self._echo else None
+            opening = _Opening(self.settings)
+            outlet = self._outlet = Outlet(opening.open, self._lanes, self.bell, reference, self._outlet)
         # Whoever forgets to stop it, and then forgets it, does not keep the device.
         self._forgotten.detach()
         self._forgotten = weakref.finalize(self, outlet.stop)
         outlet.start()
 
-    def opening(self) -> bool | None:
+    def opening(self) -> bool:
         """An attempt: True when the device is open. Raises DeviceError when it does not open."""
         outlet = self.outlet
         if outlet.error:
             raise outlet.error.with_traceback(None)
-        return True if outlet.opened or not outlet.running else None
+        return outlet.opened or not outlet.running
 
     @property
     def outlet(self) -> Outlet:
@@ -98,40 +116,17 @@ class Outgoing:
     @property
     def is_playing(self) -> bool:
         """Something waits to be heard, or is in the card."""
-        return self._outlet is not None and self._outlet.playing
+        return self.is_open and any(lane.playing for lane in tuple(self._lanes))
 
     def statistics(self) -> SpeakerStatistics:
         """Of the run under way, or the last one."""
         outlet = self._outlet
         return SpeakerStatistics(outlet.description, outlet.underruns) if outlet else SpeakerStatistics()
 
-    def pcm(self, samples: Samples) -> memoryview:
-        """What a person wrote, as 16-bit PCM. Raises SamplesUnfit."""
-        if isinstance(samples, np.ndarray):
-            return memoryview(self._narrowed(self._fitting(samples)).tobytes())
-        if not isinstance(samples, bytes | bytearray | memoryview):
-            raise SamplesUnfit(f"write() takes bytes or an array, not {type(samples).__name__}")
-        data = bytes(samples)
-        dtype = np.dtype(self.settings.dtype).newbyteorder("<")
-        if len(data) % (dtype.itemsize * self.settings.channels):
-            raise SamplesUnfit(
-                f"{len(data)} bytes are no whole frames of {self.settings.channels} channel(s) of {self.settings.dtype}"
-            )
-        return memoryview(self._narrowed(np.frombuffer(data, dtype)).tobytes())
-
-    def _fitting(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if array.dtype != self.settings.dtype:
-            raise SamplesUnfit(f"the array holds {array.dtype}, and the speaker takes {self.settings.dtype}")
-        channels = self.settings.channels
-        if array.shape[1:] != (channels,) and not (array.ndim == 1 and channels == 1):
-            raise SamplesUnfit(f"the array has shape {array.shape}, and the speaker takes (frames, {channels})")
-        return array
-
-    def _narrowed(self, samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if samples.dtype.kind == "i":
-            return samples.astype("<i2", copy=False)
-        # What is no number, or infinite, is silence.
-        return to_int16(np.where(np.isfinite(samples), samples, np.float32(0))).astype("<i2", copy=False)
+    def drained(self) -> bool:
+        """An attempt: all of every sound has been heard. Raises DeviceLost, NotRunning."""
+        outlet = self.outlet
+        return all(outlet.drained(lane) for lane in self._lanes)
 
 
 class _Opening:

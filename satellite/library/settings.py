@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict
@@ -21,7 +22,8 @@ from satellite.core.errors import (
     ThresholdOutOfRange,
     VadUnknown,
 )
-from satellite.dsp import webrtc
+from satellite.dsp import speex, webrtc
+from satellite.dsp.convert import MEAN
 
 SampleType: TypeAlias = Literal["int16", "float32"]
 VadMode: TypeAlias = Literal[False, "silero", "energy", "webrtc"]
@@ -30,6 +32,7 @@ AgcMode: TypeAlias = Literal[False, "slow", "webrtc"]
 Samples: TypeAlias = bytes | npt.NDArray[Any]
 
 LOWEST_HZ, HIGHEST_HZ = 1_000, 384_000
+LOWEST_AEC_HZ, HIGHEST_AEC_HZ = 8_000, 48_000
 MOST_CHANNELS = 32
 FEWEST_FRAMES, MOST_FRAMES = 64, 65_536
 _QUEUE_BYTES = 16 * 1024 * 1024
@@ -37,7 +40,7 @@ THRESHOLDS = {"silero": 0.5, "energy": 0.01, "webrtc": 0.5}
 
 
 class ProcessingOptions(TypedDict, total=False):
-    """What may be done to the sound; the keyword arguments of Preprocessor."""
+    """What may be done to the sound."""
 
     highpass_hz: float | None
     noise_suppression: NoiseSuppression
@@ -46,6 +49,18 @@ class ProcessingOptions(TypedDict, total=False):
     agc_target_dbfs: float
     limiter_dbfs: float | None
     peak_normalise_dbfs: float | None
+
+
+class EchoOptions(TypedDict, total=False):
+    """How echo is cancelled."""
+
+    aec: bool
+    aec_tail_ms: float
+    aec_suppression: bool
+
+
+class PreprocessorOptions(ProcessingOptions, EchoOptions, total=False):
+    """The keyword arguments of Preprocessor."""
 
 
 class FileOptions(ProcessingOptions, total=False):
@@ -60,10 +75,10 @@ class FileOptions(ProcessingOptions, total=False):
     vad_holdoff_ms: float
     model_path: str | Path | None
     as_ndarray: bool
-    channel: int | None
+    channel: int | Sequence[int] | None
 
 
-class InputOptions(FileOptions, total=False):
+class InputOptions(FileOptions, EchoOptions, total=False):
     """The keyword arguments of Microphone, for those that pass them on."""
 
     device: int | str | None
@@ -94,7 +109,10 @@ class InputSettings:
     vad_holdoff_ms: float = 300
     model_path: str | Path | None = None
     as_ndarray: bool = False
-    channel: int | None = None
+    channel: int | Sequence[int] | None = None
+    aec: bool = False
+    aec_tail_ms: float = speex.TAIL_MS
+    aec_suppression: bool = True
     highpass_hz: float | None = None
     noise_suppression: NoiseSuppression = False
     gain_db: float = 0.0
@@ -115,11 +133,35 @@ class InputSettings:
         if self.vad_threshold is not None:
             _number(ThresholdOutOfRange, "vad_threshold", self.vad_threshold, 0, 1)
         _number(SettingOutOfRange, "vad_holdoff_ms", self.vad_holdoff_ms, 0, 60_000)
-        if self.channel is not None:
-            _whole(ChannelsOutOfRange, "channel", self.channel, 0, MOST_CHANNELS - 1)
+        self._check_channel()
+        self._check_echo()
         self._check_processing()
         if self.queue_chunks is not None:
             _whole(SettingOutOfRange, "queue_chunks", self.queue_chunks, 1, 65_536)
+
+    def _check_channel(self) -> None:
+        if self.channel is None:
+            return
+        several = isinstance(self.channel, Sequence) and not isinstance(self.channel, str | bytes)
+        picked: Sequence[object] = tuple(self.channel) if several else (self.channel,)  # type: ignore[arg-type]
+        for channel in picked:
+            _whole(ChannelsOutOfRange, "channel", channel, 0, MOST_CHANNELS - 1)
+        if several and len(picked) != self.channels:
+            raise ChannelsOutOfRange(f"channel={self.channel!r}: as many are wanted as channels={self.channels}")
+
+    def _check_echo(self) -> None:
+        _number(SettingOutOfRange, "aec_tail_ms", self.aec_tail_ms, 16, 500)
+        for name in ("aec", "aec_suppression"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingOutOfRange(f"{name}={getattr(self, name)!r}: True or False is wanted")
+        if not self.aec:
+            return
+        if self.channels != 1:
+            raise ChannelsOutOfRange(f"aec=True works on channels=1, not {self.channels}")
+        if not LOWEST_AEC_HZ <= self.sample_rate <= HIGHEST_AEC_HZ:
+            raise RateOutOfRange(f"aec=True needs sample_rate from {LOWEST_AEC_HZ} to {HIGHEST_AEC_HZ}")
+        if why := speex.missing():
+            raise EngineMissing(f"aec=True: {why}")
 
     def _check_processing(self) -> None:
         if self.highpass_hz is not None:
@@ -154,6 +196,19 @@ class InputSettings:
             peak_normalise=self.peak_normalise_dbfs is not None,
             peak_dbfs=as_shipped.peak_dbfs if self.peak_normalise_dbfs is None else self.peak_normalise_dbfs,
         )
+
+    @property
+    def picked(self) -> int | tuple[int, ...]:
+        """Which of the device's channels are heard, as a Converter wants it."""
+        if self.channel is None:
+            return MEAN
+        return self.channel if isinstance(self.channel, int) else tuple(self.channel)
+
+    @property
+    def channels_asked(self) -> int:
+        """How many the device should have."""
+        picked = (self.picked,) if isinstance(self.picked, int) else self.picked
+        return max(self.channels, 1 + max(picked))
 
     @property
     def threshold(self) -> float:

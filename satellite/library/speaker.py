@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from satellite.library import devices, versions
-from satellite.library.outgoing import Outgoing, SpeakerStatistics
+from satellite.library import devices
+from satellite.library.at_once import MicrophoneAtOnce, SpeakerAtOnce
 from satellite.library.settings import OutputSettings, Samples, SampleType
 
 
-class Speaker:
+class Speaker(SpeakerAtOnce):
     """Plays what is written to it.
 
     ```
@@ -26,7 +26,8 @@ class Speaker:
         dtype: of what is written: "int16", or "float32" from -1 to 1 (louder is clipped, no numbers are silence).
         device: number in `output_devices()`; or a device's id, or any part of its name in any case; `wav:FILE`, which
             is replaced; `command:PROGRAM`, which reads 16-bit PCM on its standard input. None: the system's default.
-        queue_ms: how much sound may wait to be played, 20 to 60,000; a write waits for room.
+        queue_ms: how much sound may wait to be played, 20 to 60,000; a write waits for room. Each track has as much.
+        heard_by: a Microphone or AsyncMicrophone with aec=True in the same room: it takes out what is played here.
 
     Raises:
         ArgumentError: something is out of range. Each has its own class below it.
@@ -40,21 +41,19 @@ class Speaker:
         dtype: SampleType = "int16",
         device: int | str | None = None,
         queue_ms: float = 1_000,
+        heard_by: MicrophoneAtOnce | None = None,
     ) -> None:
-        self._outgoing = Outgoing(
-            OutputSettings(sample_rate=sample_rate, channels=channels, dtype=dtype, device=device, queue_ms=queue_ms)
+        super().__init__(
+            OutputSettings(sample_rate=sample_rate, channels=channels, dtype=dtype, device=device, queue_ms=queue_ms),
+            heard_by,
         )
-
-    @property
-    def settings(self) -> OutputSettings:
-        """What was asked for."""
-        return self._outgoing.settings
 
     def start(self) -> None:
         """Open the device. When it is open already, nothing happens.
 
         Raises:
             DeviceError: it does not open; the class says why, the text what to do.
+            AlreadyRunning: another speaker is open that the microphone of `heard_by` hears, or something was pushed.
             ForkedProcess: this is another process than the one that made it.
         """
         self._outgoing.begin()
@@ -100,51 +99,19 @@ class Speaker:
             DeviceLost: the device failed or was unplugged.
             ForkedProcess: as start.
         """
-        outlet, rest = self._outgoing.outlet, self._outgoing.pcm(samples)
-        while rest:
-            rest = rest[self._outgoing.bell.wait(lambda: outlet.offer(rest)) or 0 :]  # noqa: B023 - called at once
+        self._main.write(samples)
 
     def drain(self) -> None:
-        """Wait until all that was written has been heard, or a stop discards it.
+        """Wait until all that was written, to tracks, too, has been heard, or a stop discards it.
 
         Raises:
             NotRunning: it was never started.
             DeviceLost: the device failed or was unplugged.
             ForkedProcess: as start.
         """
-        self._outgoing.bell.wait(self._outgoing.outlet.drained)
-
-    @property
-    def is_open(self) -> bool:
-        """It was started, and neither stopped nor lost since."""
-        return self._outgoing.is_open
-
-    @property
-    def is_playing(self) -> bool:
-        """Something that was written is still to be heard."""
-        return self._outgoing.is_playing
-
-    def statistics(self) -> SpeakerStatistics:
-        """What happened since the start."""
-        return self._outgoing.statistics()
+        self._outgoing.bell.wait(self._outgoing.drained)
 
     @staticmethod
     def output_devices() -> list[devices.OutputDeviceInfo]:
         """All speakers; as the function of this name."""
         return devices.output_devices()
-
-    @staticmethod
-    def version() -> versions.VersionInfo:
-        """The versions at work; as the function of this name."""
-        return versions.version()
-
-    def __repr__(self) -> str:
-        return told(self, self.settings, self.is_open)
-
-
-def told(thing: object, settings: OutputSettings, is_open: bool) -> str:
-    """A repr: what was asked for, and whether it is open."""
-    return (
-        f"{type(thing).__name__}(sample_rate={settings.sample_rate}, channels={settings.channels}, "
-        f"dtype={settings.dtype!r}, device={settings.device!r}, {'open' if is_open else 'closed'})"
-    )

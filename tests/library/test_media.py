@@ -37,7 +37,10 @@ def test_without_filter_and_gain_the_sound_is_untouched(make_cards: Callable[...
         await microphone.stop()
         return b"".join(bytes(frame or b"") for frame in frames)
 
-    assert asyncio.run(main(high_pass_filter=False, auto_gain_control=False)) == (-SOUND[:4_800]).tobytes()
+    assert (
+        asyncio.run(main(high_pass_filter=False, noise_suppression=False, auto_gain_control=False))
+        == (-SOUND[:4_800]).tobytes()
+    )
 
 
 def test_by_default_an_offset_and_rumble_are_taken_away(cards: VirtualCards) -> None:
@@ -64,15 +67,27 @@ def heard(frames: int, **options: bool) -> np.ndarray:
 
 def test_by_default_a_quiet_voice_is_made_louder(cards: VirtualCards) -> None:
     cards.say(np.concatenate([noise(0.5, -80), tone(300, 3, -30)]))
-    sound = heard(320)
+    sound = heard(320, noise_suppression=False)
     assert rms_dbfs(sound[40_000:48_000]) > -22
 
 
-def test_noise_suppression_is_there_for_the_asking(cards: VirtualCards) -> None:
+def test_by_default_noise_is_suppressed_where_that_is_installed(cards: VirtualCards) -> None:
     pytest.importorskip("pywebrtc_audio")
     cards.say(noise(3, -50))
-    sound = heard(200, noise_suppression=True, auto_gain_control=False)
+    sound = heard(200, auto_gain_control=False)
     assert rms_dbfs(sound[16_000:32_000]) < -57
+
+
+def test_what_cannot_be_done_at_a_rate_is_off_by_default_and_refused_when_asked_for(cards: VirtualCards) -> None:
+    async def main(**options: object) -> tuple[bool, object]:
+        microphone = await open_input(input_device="satmic", sample_rate=96_000, **options)  # type: ignore[arg-type]
+        await microphone.stop()
+        return microphone.settings.aec, microphone.settings.noise_suppression
+
+    assert asyncio.run(main()) == (False, False)
+    for wish in ("echo_cancellation", "noise_suppression"):
+        with pytest.raises(ArgumentError):
+            asyncio.run(main(**{wish: True}))
 
 
 def test_too_many_frames_are_dropped_and_counted(cards: VirtualCards) -> None:
@@ -88,7 +103,10 @@ def test_too_many_frames_are_dropped_and_counted(cards: VirtualCards) -> None:
 
 def test_what_is_written_to_an_output_is_heard(cards: VirtualCards) -> None:
     async def main() -> None:
-        speaker = await open_output(output_device="satspk")
+        microphone = await open_input(input_device="satmic", echo_cancellation=False)
+        # It cancels nothing, and the speaker does not mind.
+        speaker = await open_output(output_device="satspk", heard_by=microphone)
+        await microphone.stop()
         await speaker.write(SOUND[:9_600])
         await speaker.drain()
         await speaker.stop()

@@ -242,6 +242,7 @@ def test_its_repr_tells_what_was_asked_for_and_whether_it_is_open(cards: Virtual
 
 def test_its_arguments_its_settings_and_the_options_are_the_same() -> None:
     arguments = list(inspect.signature(Speaker).parameters.values())
+    assert arguments.pop().name == "heard_by"
     assert [argument.name for argument in arguments] == [field.name for field in fields(OutputSettings)]
     assert [argument.default for argument in arguments] == [field.default for field in fields(OutputSettings)]
     assert [argument.name for argument in arguments] == list(OutputOptions.__annotations__)
