@@ -243,6 +243,7 @@ WHOLE = {
         "Window",
         "WakeEngine",
     },
+    "windows of 30 ms, by the library's detectors (tests/library/test_speaking.py)": {"SmallVad"},
     "scores of hops, by Listener": {"Trigger"},
     "nothing is heard": {"NoWords"},
 }
