@@ -36,7 +36,7 @@ class CueStatistics:
     """What was taken out.
 
     Attributes:
-        pieces: of sound, each with a cue or a part of one in it.
+        pieces: of sound, each with the echo of a cue, or of a part of one, in it.
         lowered_db: by how much the last of them became softer; what was spoken over the cue is in it.
         delay_ms: from the cue's own date to its echo at the microphone; None until it was found.
     """
@@ -147,7 +147,10 @@ class CueCanceller:
     def _without_echo(self, heard: Int16) -> Int16:
         played = self._played(self._count, _TAPS - 1 + len(heard), self._bulk - _EARLY)
         sound = heard.astype(np.float32)
-        left = sound - fit_echo(played, sound, _TAPS)
+        echo = fit_echo(played, sound, _TAPS)
+        if not echo.any():
+            return heard
+        left = sound - echo
         self._pieces += 1
         self._lowered_db = 10 * math.log10((float(sound @ sound) + 1) / (float(left @ left) + 1))
         passed: Int16 = np.clip(np.rint(left), -32768, 32767).astype(np.int16)

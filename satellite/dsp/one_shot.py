@@ -12,16 +12,16 @@ from satellite.core.audio import Float32, samples_in
 _STEPS = 16
 # Of the played sound's mean power. A frequency that has less is left alone.
 _RIDGE = 0.3
-# A fit explains something of any sound. Of tones that is next to nothing; a sound that fills more than this share of
-# the band would take a voice for its echo: that much of what is heard in its frequencies must be explained.
-_NARROW, _SURE = 0.08, 0.95
+# Share of the power heard that the sound at its best place explains. It was at most 0.08 in 1,100 pieces of voices that
+# had no echo of the awake sound in them, and from 0.07 on with one 5 dB weaker than the voice.
+_AUDIBLE = 0.08
 # A delay is looked for where the correlation first reaches this share of its greatest power.
 _RISEN = 0.25
 _SMOOTHED = samples_in(2)
 
 
 def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
-    """The part of `heard` that some room makes of `played`; zeros where it may as well be another sound.
+    """The part of `heard` that some room makes of `played`; zeros where none is to be heard.
 
     The room is a filter of so many taps, fitted by conjugate gradients on the normal equations (CGLS: M. R. Hestenes,
     E. Stiefel, 1952), ended early and with a ridge, so that what a voice says in the same frequencies stays.
@@ -48,6 +48,8 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
 
     room, left, echo = np.zeros(taps, np.float32), heard, np.zeros_like(heard)
     step = slope = back(left)
+    if float(np.abs(slope).max()) ** 2 <= _AUDIBLE * float(played @ played) * float(heard @ heard):
+        return echo
     steepness = float(slope @ slope)
     for _ in range(_STEPS):
         change = through(step)
@@ -59,18 +61,7 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
         slope = back(left) - np.float32(ridge) * room
         steepness, was = float(slope @ slope), steepness
         step = slope + np.float32(steepness / was) * step
-    explained = float(heard @ heard) - float(left @ left)
-    power = np.abs(spectrum) ** 2
-    known = (power / (power + ridge + 1e-9)).astype(np.float32)
-    if float(known.mean()) > _NARROW and explained < _SURE * _within(known, heard):
-        return np.zeros_like(heard)
     return echo
-
-
-def _within(shares: Float32, heard: Float32) -> float:
-    """The power of what is heard, each frequency by its share; `shares` has those of the longer FFT."""
-    power = np.abs(np.fft.rfft(heard, 2 * (len(shares) - 1))) ** 2
-    return float(heard @ heard) * float(power @ shares) / (float(power.sum()) + 1e-9)
 
 
 class Lag(NamedTuple):

@@ -106,11 +106,11 @@ def test_what_is_said_over_the_cue_stays_and_the_cue_goes(begin_s: float) -> Non
     assert 20 * np.log10(float(over @ target) / float(target @ target)) == pytest.approx(0, abs=0.2)
 
 
-def test_without_an_echo_the_command_is_as_good_as_untouched() -> None:
-    played, near = cue_at(AT_S), command(0.5)
-    microphone = heard(played, USUAL, near, gain=0.0)
-    left = Rig(played, USUAL).hear(microphone)
-    assert lowered_db(near, left - microphone) > 15
+@pytest.mark.parametrize("begin_s", [0.45, 0.6, 0.75])
+def test_without_an_echo_the_command_is_untouched(begin_s: float) -> None:
+    played = cue_at(AT_S)
+    microphone = heard(played, USUAL, command(begin_s), gain=0.0)
+    np.testing.assert_array_equal(Rig(played, USUAL).hear(microphone), microphone)
 
 
 def test_it_holds_back_for_less_than_300_ms_and_only_while_the_cue_sounds() -> None:
