@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes_device import wait_until
+from fakes_device import FakeSource, wait_until
 from programs import SPEAK, command
 from satcard.satcard import VirtualCards
 from speech import clip, model
@@ -21,6 +22,7 @@ from satellite.codec.wav import write_wav
 from satellite.core.audio import RATE_HZ, AudioFormat, Int16
 from satellite.core.errors import (
     AlreadyRunning,
+    ChannelsOutOfRange,
     DeviceBusy,
     DeviceDenied,
     DeviceError,
@@ -31,7 +33,9 @@ from satellite.core.errors import (
     NotRunning,
     ReadTimedOut,
 )
-from satellite.library.chunks import Chunk
+from satellite.core.waiting import Bell
+from satellite.library.chunks import Chunk, Chunker
+from satellite.library.intake import Intake
 from satellite.library.microphone import Microphone
 from satellite.library.settings import InputOptions, InputSettings
 
@@ -296,6 +300,43 @@ def test_an_overrun_of_the_card_is_counted(cards: VirtualCards) -> None:
         cards.xrun("mic")
         wait_until(lambda: mic.statistics().overruns == 1)
         assert mic.read()
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 48_000])
+def test_what_an_overrun_loses_is_silence_as_long_as_the_clock_says(rate_hz: int) -> None:
+    source, settings = FakeSource(MONO), InputSettings(sample_rate=rate_hz, frames_per_buffer=480, as_ndarray=True)
+    intake = Intake(lambda: source, lambda source: Chunker(settings, source.format, None), 10_000, Bell())
+    before_s = time.monotonic()
+    intake.start()
+    source.put(SOUND[:4_000].tobytes())
+    wait_until(lambda: intake.counts.chunks > 0)
+    heard_s = time.monotonic()
+    wait_until(lambda: time.monotonic() - heard_s > 0.3)
+    source.put(overrun=True)
+    source.put(SOUND[4_000:8_000].tobytes())
+    source.fail(EOFError())
+    wait_until(lambda: not intake.running)
+    chunks = [heard.chunk for heard in intake.waiting]
+    sound, lost = np.concatenate([samples(chunk) for chunk in chunks]), round(intake.counts.lost_s * rate_hz)
+    assert intake.counts.overruns == 1
+    assert 0.25 < intake.counts.lost_s < time.monotonic() - before_s
+    assert abs(len(sound) - lost - 8_000 * rate_hz / RATE_HZ) <= 2
+    silence = np.flatnonzero(sound == 0)
+    assert abs(silence[-1] - silence[0] + 1 - lost) <= 60
+    assert all(one.timestamp <= other.timestamp for one, other in pairwise(chunks))
+    if rate_hz == RATE_HZ:
+        assert np.array_equal(sound[sound != 0], SOUND[:8_000])
+
+
+def test_channels_can_be_put_in_another_order_and_repeated(make_cards: Callable[..., VirtualCards]) -> None:
+    cards = make_cards(mic_channels=(4,))
+    cards.say(np.stack([SOUND, SOUND * 0, -SOUND, SOUND * 0], axis=1))
+    with Microphone(channels=3, channel=[2, 0, 2], device="satmic", as_ndarray=True) as mic:
+        heard = samples(mic.read_with_metadata() or pytest.fail("over"))
+    assert np.array_equal(heard, np.stack([-SOUND, SOUND, -SOUND], axis=1)[:1_600])
+    for wrong, channels in [([0, 1], 1), ([], 1), ([0, 32], 2), ("01", 2), ([True], 1)]:
+        with pytest.raises(ChannelsOutOfRange):
+            Microphone(channels=channels, channel=wrong)  # type: ignore[arg-type]
 
 
 def test_unplugging_raises_after_all_that_was_heard_and_a_start_finds_it_again(cards: VirtualCards) -> None:
