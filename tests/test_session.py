@@ -242,6 +242,16 @@ def test_a_pause_ends_the_stream_and_mutes_until_a_server_connects() -> None:
     assert RunPipeline() in told(talk(WAKE))
 
 
+def test_after_an_hour_of_being_muted_by_the_server_the_next_connection_is_heard() -> None:
+    talk = Talk()
+    talk(ServerPaused())
+    for _ in range(60):
+        talk.now_s += 60
+        assert talk(Tick(), WAKE) == []
+    talk(ServerConnected(2, "peer"))
+    assert RunPipeline() in told(talk(WAKE))
+
+
 def test_with_local_end_of_speech_our_end_stops_the_stream() -> None:
     assert told(Talk().streaming()(SpeechEnded(1, 5, EndReason.SILENCE))) == [MicStop()]
 

@@ -199,6 +199,57 @@ def test_a_wall_clock_that_jumps_by_a_day_changes_nothing(tmp_path: Path) -> Non
     asyncio.run(live())
 
 
+def test_a_timer_keeps_its_length_where_the_wall_clock_jumps_while_the_process_is_started_anew(tmp_path: Path) -> None:
+    clock = WallClock(tmp_path)
+
+    async def live() -> None:
+        box = Box(tmp_path, VirtualCards(tmp_path / "cards"), environment=clock.environment)
+        async with living(tmp_path, box) as home:
+            await home.ha.timer("started", "a", total_seconds=3600, name="tea")
+            await box.reports(lambda status: status["timers"]["running"])
+            for days in (1, -1):
+                await box.stop(9)
+                clock.jump(days * DAY_S)
+                await box.start()
+                (timer,) = (await box.status())["timers"]["running"]
+                assert 3_000 < timer["left_s"] <= 3_600
+
+    asyncio.run(live())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_after_an_hour_of_being_muted_by_home_assistant_it_serves_as_before(
+    home: RunHome, show: Callable[[str], None]
+) -> None:
+    """An hour of what its microphone hears, with a wake word and a command in every minute."""
+    minutes, speed = 60, 20.0
+
+    async def story(home: Home) -> None:
+        home.say_command()
+        await home.ha.wait_for("played")
+        await home.ha.mute()
+        await home.box.says("muted by Home Assistant")
+        before, runs = rss_bytes(home.box.pid), len(home.ha.runs)
+        for _ in range(minutes):
+            home.say(clip("hey_jarvis"), quiet(0.3), clip("kitchen_light"), quiet(57.0))
+            await home.heard_out()
+        status = await home.box.status()
+        assert (status["paused"], status["state"], len(home.ha.runs)) == (True, "idle", runs)
+        grown = rss_bytes(home.box.pid) - before
+        assert grown < MIB
+        home.cards.speed("mic", SPEED)
+        home.ha.unmute()
+        await home.ha.connected(2)
+        home.say(quiet(2.0))
+        home.say_command()
+        await home.ha.wait_for("played", 2)
+        assert clip("kitchen_light").tobytes() in home.ha.run.pcm
+        show(f"muted for {minutes} minutes of its microphone's sound: memory grew by {grown} bytes")
+
+    home(story, on_stream=answer, mic_speed=speed)
+
+
 ASK = """
 import json, socket, sys
 with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as ha:
