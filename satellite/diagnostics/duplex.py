@@ -6,9 +6,10 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,11 +28,18 @@ _STOP_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """`samples`: mono at RATE_HZ; `began_s`: when the first was captured."""
+    """What was recorded.
+
+    Attributes:
+        samples: mono at RATE_HZ.
+        began_s: when the first was captured.
+        reads: how many of them there were, and when.
+    """
 
     samples: Int16
     began_s: float
     overruns: int
+    reads: Sequence[tuple[int, float]] = ()
 
 
 class Recorder:
@@ -53,6 +61,7 @@ class Recorder:
         self._pcm = bytearray()
         self._overruns = 0
         self._began_s = math.inf
+        self._reads: list[tuple[int, float]] = []
         self._converter: Converter | None = None
         self.description = ""
 
@@ -88,7 +97,7 @@ class Recorder:
         if self._failure or self._converter is None:
             raise self._failure or DeviceLost("the microphone does not answer")
         samples = np.concatenate((self._converter.process(bytes(self._pcm)), self._converter.flush()))
-        return Recording(samples[:, 0], self._began_s, self._overruns)
+        return Recording(samples[:, 0], self._began_s, self._overruns, self._reads)
 
     def _run(self) -> None:
         try:
@@ -111,7 +120,9 @@ class Recorder:
             self._pcm += batch.pcm
             self._overruns = batch.overruns
             if batch.drained_at_s is not None and self._pcm:
-                self._date(batch.drained_at_s - len(self._pcm) / stream.format.second_bytes)
+                length_s = len(self._pcm) / stream.format.second_bytes
+                self._reads.append((round(length_s * RATE_HZ), batch.drained_at_s))
+                self._date(batch.drained_at_s - length_s)
         raise DeviceLost(f"{self.description} is over")
 
     def _date(self, began_s: float) -> None:
@@ -122,6 +133,14 @@ class Recorder:
             self._changed.notify_all()
 
 
+class Write(NamedTuple):
+    """A write into the speaker. `queued_frames`: that were not heard yet then, these included."""
+
+    pcm: bytes
+    queued_frames: int
+    at_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Playing:
     """`written_s`: when the first samples were written; `dated_s`: when they were heard, as the speaker tells."""
@@ -129,6 +148,7 @@ class Playing:
     written_s: float
     dated_s: float
     underruns: int
+    writes: Sequence[Write] = ()
 
 
 def play(sink: Sink, pcm: bytes, hung: Callable[[], None], patience_s: float = _PATIENCE_S) -> Playing:
@@ -156,12 +176,14 @@ def _play(sink: Sink, pcm: bytes) -> Playing:
     form, size = sink.format, sink.period_frames * sink.format.frame_bytes
     pcm += bytes(-len(pcm) % size)
     written_s = time.monotonic()
+    writes: list[Write] = []
     dated: list[float] = []
     for at in range(0, len(pcm), size):
         sink.write(pcm[at : at + size])
-        frames = (at + size) // form.frame_bytes
-        dated.append(time.monotonic() + (sink.queued_frames() - frames) / form.rate_hz)
+        write = Write(pcm[at : at + size], sink.queued_frames(), time.monotonic())
+        writes.append(write)
+        dated.append(write.at_s + (write.queued_frames - (at + size) // form.frame_bytes) / form.rate_hz)
     underruns = sink.underruns
     sink.drain()
     # The card stands still until its buffer is full: its first words about the time are worth nothing.
-    return Playing(written_s, statistics.median(dated[len(dated) // 2 :]), underruns)
+    return Playing(written_s, statistics.median(dated[len(dated) // 2 :]), underruns, writes)

@@ -19,14 +19,17 @@ from satellite.codec.wav import read_wav
 from satellite.config import Config
 from satellite.control.client import request
 from satellite.core.audio import RATE_HZ, AudioFormat, Int16, to_int16
-from satellite.core.errors import ControlError, DeviceBusy, DeviceError, SatelliteError
+from satellite.core.errors import ControlError, DeviceBusy, DeviceError, EngineMissing, SatelliteError
 from satellite.core.places import find_control_path
 from satellite.core.ports import Sink
 from satellite.device.opening import NONE, open_sink
+from satellite.diagnostics import cancelling
+from satellite.diagnostics.cancelling import Cancelled, cancel
 from satellite.diagnostics.duplex import Playing, Recorder, Recording, play
 from satellite.diagnostics.echo import Echo, Figures, Take, findings, measure
 from satellite.diagnostics.hearing import find_daemon, listened, opened
 from satellite.diagnostics.recording import Stream
+from satellite.dsp.canceller import Canceller, open_canceller
 from satellite.dsp.convert import Converter
 from satellite.dsp.mixer import gain_of
 from satellite.dsp.sweep import Sweep
@@ -45,6 +48,8 @@ _LATE_S = 1.0
 _CLIP = "data/demo.wav"
 # The words after the wake word: another satellite in the room must not wake.
 _VOICE_S = (2.2, 3.8)
+# An echo canceller needs some seconds to learn the room, and more than 8 to compare the clocks.
+_AGAIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,13 @@ def run(config: Config, *, microphone_asked: bool, seconds: float = DEFAULT_S, a
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome. `figures`: None without a microphone."""
+    """The outcome. `figures`: None without a microphone. `cancelled`: None without an echo canceller, too."""
 
     speaker: str
     microphone: str
     figures: Figures | None
     findings: Sequence[str]
+    cancelled: Cancelled | None = None
 
     def values(self) -> dict[str, Any]:
         """For programs."""
@@ -96,12 +102,15 @@ class Report:
             "speaker": self.speaker,
             "microphone": self.microphone,
             "figures": figures,
+            "canceller": asdict(self.cancelled) if self.cancelled else None,
             "findings": list(self.findings),
         }
 
     def page(self) -> str:
         """For people."""
         lines = [*_table(self.figures)] if self.figures else []
+        if self.cancelled:
+            lines.append(_row("canceller", str(self.cancelled)))
         if self.findings:
             lines += ["", *(f"- {finding}" for finding in self.findings)]
         elif self.figures:
@@ -143,19 +152,36 @@ def _test(config: Config, microphone_asked: bool, seconds: float, say: Any) -> R
     if sink is None:
         raise DeviceError(f'speaker.device is "{NONE}": name a speaker with --speaker')
     with contextlib.closing(sink):
-        score = _score(sink.format, seconds, config.speaker.volume)
-        recorder = _recorder(config, microphone_asked, len(score.pcm) / sink.format.second_bytes, say)
+        canceller = _canceller(config, say)
+        recorder = _recorder(config, microphone_asked, _length_s(seconds, _AGAIN), say)
+        score = _score(sink.format, seconds, config.speaker.volume, again=_AGAIN if recorder and canceller else 0)
         say(f"speaker     {sink.description}, volume {config.speaker.volume} %")
         if recorder:
             say(f"microphone  {recorder.description}")
         say(f"A sweep and a voice: {len(score.pcm) / sink.format.second_bytes:.0f} s of sound. Please be quiet.\n")
         playing, recording = _perform(sink, score, recorder)
-        speaker = sink.description
+        speaker, form = sink.description, sink.format
     if recording is None or recorder is None:
         dry = [f"the speaker ran dry {playing.underruns} times: raise speaker.buffer_ms"] if playing.underruns else []
         return Report(speaker, "", None, dry)
     figures = measure(_take(recording, playing, score), score.sweep)
-    return Report(speaker, recorder.description, figures, findings(figures, config.speaker.volume))
+    found = findings(figures, config.speaker.volume)
+    if canceller is None or figures.echo is None:
+        return Report(speaker, recorder.description, figures, found)
+    cancelled = cancel(recording, playing, form, canceller)
+    found += cancelling.findings(cancelled, figures.echo.above_noise_db)
+    return Report(speaker, recorder.description, figures, found, cancelled)
+
+
+def _canceller(config: Config, say: Any) -> Canceller | None:
+    """What the satellite would use; None where it has none."""
+    if config.microphone.aec == "off":
+        return None
+    try:
+        return open_canceller(config.microphone.aec)
+    except EngineMissing as error:
+        say(f"No echo canceller: {error}")
+        return None
 
 
 def _recorder(config: Config, asked: bool, seconds: float, say: Any) -> Recorder | None:
@@ -214,14 +240,18 @@ def _take(recording: Recording, playing: Playing, score: _Score) -> Take:
     )
 
 
-def _score(form: AudioFormat, seconds: float, volume_percent: int) -> _Score:
-    """A sweep, a pause, a voice, at the volume that is configured."""
+def _length_s(seconds: float, again: int) -> float:
+    return seconds + _PAUSE_S + (1 + again) * (_VOICE_S[1] - _VOICE_S[0])
+
+
+def _score(form: AudioFormat, seconds: float, volume_percent: int, *, again: int) -> _Score:
+    """A sweep, a pause, a voice, at the volume that is configured; the voice so many times again."""
     sweep = Sweep(seconds)
     swept = to_int16(sweep.samples(form.rate_hz) * np.float32(_SWEEP_PEAK))
     voice = _voice()
     pause = np.zeros(round(_PAUSE_S * form.rate_hz), np.int16)
     converter = Converter(AudioFormat(RATE_HZ, 1, 2), form.rate_hz, 1)
-    spoken = np.concatenate((converter.process(voice.tobytes()), converter.flush()))[:, 0]
+    spoken = np.concatenate((converter.process(np.tile(voice, 1 + again).tobytes()), converter.flush()))[:, 0]
     mono = np.concatenate((swept, pause, spoken))
     quieter = np.rint(mono * gain_of(volume_percent)).astype(np.int16)
     pcm = np.repeat(quieter[:, None], form.channels, axis=1).tobytes()

@@ -16,6 +16,8 @@ from journeys.conftest import Home
 from satcard.room import Room
 from satcard.satcard import VirtualCards
 
+from satellite.dsp import speex
+
 # A busy machine may keep the card waiting: here it is not the buffers that are tried.
 CONFIG = """
 [microphone]
@@ -57,6 +59,23 @@ def test_a_speaker_that_is_heard_is_healthy_and_its_echo_is_timed(tested: Speake
     assert echo["above_noise_db"] > 30
     assert "satspk" in report["speaker"]
     assert "satmic" in report["microphone"]
+    if speex.missing():
+        assert report["canceller"] is None
+        return
+    canceller = report["canceller"]
+    assert canceller["erle_db"] > 15
+    assert canceller["delay_ms"] == pytest.approx(echo["delay_ms"], abs=25)
+    assert abs(canceller["ppm"]) < 200
+
+
+def test_without_an_echo_canceller_the_test_is_short_and_says_nothing_of_it(
+    tested: SpeakerTest, cards: VirtualCards
+) -> None:
+    with Room(cards, delay_s=DELAY_S):
+        result = tested(config=CONFIG.replace("[speaker]", 'aec = "off"\n[speaker]'))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "A sweep and a voice: 3 s of sound" in result.stdout
+    assert "canceller" not in result.stdout
 
 
 def test_a_speaker_that_is_not_heard_is_a_problem(tested: SpeakerTest, cards: VirtualCards) -> None:
