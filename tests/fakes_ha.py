@@ -78,6 +78,7 @@ class FakeHomeAssistant(Notebook):
         self.on_stream = on_stream
         self._frozen = False
         self._phrase: str | None = None
+        self._woke = False
         self._phrases_heard: dict[str, float] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._half_open: list[asyncio.StreamWriter] = []
@@ -125,6 +126,7 @@ class FakeHomeAssistant(Notebook):
     async def wake(self, name: str) -> None:
         """Our wake word engine heard it in the run that began with it: now we transcribe."""
         assert self.run.from_wake
+        self._woke = True
         await self.send("detection", {"name": name, "timestamp": round(self.run.seconds * 1000)})
         await self.send("transcribe", {"language": "en"})
 
@@ -334,11 +336,15 @@ class FakeHomeAssistant(Notebook):
 
     def _begin_run(self, event: Received) -> None:
         assert event.data["start_stage"] in {"wake", "asr", "tts"}, event.data
+        # Its own run waits for sound that goes to the new one, and the new one waits for its end: for ever.
+        stuck = bool(self.runs) and self.run.from_wake and not self.run.ended and not self._woke
         self._cancel_run("replaced")
         phrase, self._phrase = self._phrase, None
         self.runs.append(Run(phrase, event.at_s, from_wake=event.data["start_stage"] == "wake"))
         self.state = "listening"
-        self._script = self._spawn(self._while_connected(self._pipeline, phrase, event.at_s))
+        self._woke = False
+        if not stuck:
+            self._script = self._spawn(self._while_connected(self._pipeline, phrase, event.at_s))
 
     async def _pipeline(self, phrase: str | None, now_s: float) -> None:
         await asyncio.sleep(self.habits.transcribe_after_s)

@@ -754,7 +754,9 @@ def test_an_announcement_or_a_command_asked_for_ends_the_listening_and_it_comes_
     assert talk(RoomAudio(0, b"\1\0")) == []
     talk(AnswerEnded())
     assert told(talk(PlaybackFinished(1))) == [Played(), RunPipeline(from_wake=True)]
-    assert told(talk(RemoteListening(), ListenRequested())) == [RunPipeline()]
+    assert told(talk(RemoteListening(), ListenRequested(), ListenRequested())) == [MicStop()]
+    assert talk.after(0.2) == []
+    assert told(talk.after(0.2)) == [RunPipeline()]
     assert talk(RemoteWake("late")) == []
 
 

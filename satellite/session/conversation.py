@@ -43,6 +43,7 @@ from satellite.session.moves import (
 )
 from satellite.session.remote import (
     attend,
+    leave,
     remote_listening,
     remote_wake,
     room_audio,
@@ -119,6 +120,10 @@ def stop(state: State, now_s: float) -> Step:
 
 def listen(state: State, _event: ev.ListenRequested, now_s: float) -> Step:
     """Listen without a wake word."""
+    if state.watch.listen_at is not None:
+        return state, []
+    if state.watch.connection is not None and state.connection is not None:
+        return leave(state, now_s)
     return _begin(replace(state, follow_ups=0), now_s, LEAD_IN_FLOOR_DBFS)
 
 
@@ -135,6 +140,14 @@ def _begin(state: State, now_s: float, floor_dbfs: float, wake: ev.WakeDetected 
     say: list[fx.Effect] = [fx.PlayCue("waiting")] if away else []
     command = fx.Command(state.turn, wake.at, wake.model) if wake else fx.Command(state.turn, None)
     return state, [*cut, *detection, *ask, listen_for(state, command), *say]
+
+
+def listen_later(state: State, _event: ev.Tick, now_s: float) -> Step:
+    """The server has stopped waiting for a wake word: now it can hear the command."""
+    if state.watch.listen_at is None or now_s < state.watch.listen_at:
+        return state, []
+    state = replace(state, follow_ups=0, watch=replace(state.watch, listen_at=None))
+    return _begin(state, now_s, LEAD_IN_FLOOR_DBFS)
 
 
 def speech_audio(state: State, event: ev.SpeechAudio, _now_s: float) -> Step:
@@ -357,6 +370,6 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.TimerChanged:        (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.MuteChanged:         (mute_changed,  mute_changed,  mute_changed,  mute_changed,  mute_changed),
     ev.AlarmDismissed:      (ignore,        ignore,        ignore,        ignore,        ignore),
-    ev.Tick:                (ignore,        ignore,        ignore,        ignore,        ignore),
+    ev.Tick:                (listen_later,  ignore,        ignore,        ignore,        ignore),
 }
 # fmt: on

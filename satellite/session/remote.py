@@ -17,10 +17,15 @@ from satellite.session.state import Phase, State
 # A wake word that did not come is no failure.
 NOTHING_HEARD = frozenset({"wake-word-timeout", "wake_word_detection_aborted"})
 FIRST_PAUSE_S = 1.0
+# Home Assistant never answers a run that comes while one waits for the wake word, and for a moment after that ended it
+# takes the end of the old one for that of the new.
+END_S = 0.3
 
 
 def attend(state: State, now_s: float) -> Step:
     """After every event: begin to send the room's sound where it is time for it, stop where it no longer is."""
+    if state.watch.listen_at is not None and (state.phase is not Phase.IDLE or state.connection is None or state.deaf):
+        state = replace(state, watch=replace(state.watch, listen_at=None))
     watch, wanted = state.watch, _wanted(state)
     if watch.connection is not None and (watch.connection != state.connection or not wanted):
         # A run of ours or an announcement has ended the server's; else it would wait for ever.
@@ -34,11 +39,18 @@ def attend(state: State, now_s: float) -> Step:
 
 def _wanted(state: State) -> bool:
     sends = state.sends_room == "always" or (state.sends_room == "voice" and state.watch.voice)
-    return sends and state.phase is Phase.IDLE and state.connection is not None and not state.deaf
+    free = state.phase is Phase.IDLE and state.connection is not None and not state.deaf
+    return sends and free and state.watch.listen_at is None
 
 
 def _stopped(state: State) -> State:
     return replace(state, watch=replace(state.watch, connection=None, heard_to=None, accept_by=None))
+
+
+def leave(state: State, now_s: float) -> Step:
+    """The server is to hear a command without a wake word: first it stops waiting for one."""
+    watch = replace(_stopped(state).watch, listen_at=now_s + END_S)
+    return replace(state, watch=watch), [fx.TellServer(msg.MicStop())]
 
 
 def room_audio(state: State, event: ev.RoomAudio, _now_s: float) -> Step:

@@ -44,6 +44,7 @@ class Watch:
         accept_by: when it must have said that it listens.
         retry_at: after a failure, when to ask again.
         pause_s: how long to wait after the next failure.
+        listen_at: it was told to stop, because it is to hear a command; when that begins.
     """
 
     connection: int | None = None
@@ -52,6 +53,7 @@ class Watch:
     accept_by: float | None = None
     retry_at: float | None = None
     pause_s: float = 1.0
+    listen_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +127,5 @@ class State:
     def deadline_s(self) -> float | None:
         """When a Tick is wanted."""
         own = (self.accept_by, self.stop_by, self.wait_by, self.sound_by, self.stale_until)
-        times = (*own, self.watch.accept_by, self.watch.retry_at)
+        times = (*own, self.watch.accept_by, self.watch.retry_at, self.watch.listen_at)
         return min((time for time in times if time is not None), default=None)

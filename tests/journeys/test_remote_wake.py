@@ -111,6 +111,25 @@ def test_muted_nothing_is_streamed_and_unmuted_it_is_again(home: RunHome) -> Non
     home(story, on_stream=listen_only, settings={"listening": 'mode = "stream"'})
 
 
+def test_it_listens_on_command_while_home_assistant_waits_for_the_wake_word(home: RunHome) -> None:
+    async def story(home: Home) -> None:
+        await home.ha.heard(0.5)
+        await home.box.set(listen="now")
+        await home.ha.running(2)
+        home.say(quiet(0.5), clip("kitchen_light"), quiet(1.5))
+        await home.ha.wait_for("played")
+        assert clip("kitchen_light").tobytes() in bytes(home.ha.runs[1].pcm)
+        await home.ha.running(3)
+        assert [run.from_wake for run in home.ha.runs] == [True, False, True]
+        assert home.ha.connections == 1
+
+    async def answer_what_is_no_wake_word(ha: FakeHomeAssistant) -> None:
+        if not ha.run.from_wake:
+            await answer(ha)
+
+    home(story, on_stream=answer_what_is_no_wake_word, settings={"listening": 'mode = "stream"'})
+
+
 def test_a_pipeline_without_wake_word_is_asked_again_and_no_sound_is_made(home: RunHome) -> None:
     async def refuse(ha: FakeHomeAssistant) -> None:
         if len(ha.runs) == 1:
