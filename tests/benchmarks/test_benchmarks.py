@@ -70,7 +70,23 @@ def test_the_engines_benchmark_runs() -> None:
     assert told["satellite, openWakeWord"][1] == "1.00"
 
 
-@pytest.mark.parametrize("name", ["daemon", "engines"])
+def test_the_benchmark_of_the_processing_runs_and_lets_a_good_voice_pass() -> None:
+    assert model("silero_vad").is_file()
+    done = run("processing", "--tiny")
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = {row[0]: row[1:] for row in rows(done.stdout)}
+    assert all(
+        float(told[stage][0]) >= 0
+        for stage in ("nothing", "`high_pass_hz = 20`", '`agc = "slow"`, its limiter with it')
+    )
+    assert abs(float(told["high-pass"][0])) < 0.1
+    assert float(told["an offset of 5 % of full scale"][0]) > 1
+    assert abs(float(told["the same behind the high-pass"][0])) < 0.1
+    if "medium" in told:
+        assert float(told["medium"][0]) > float(told["off"][0]) + 1
+
+
+@pytest.mark.parametrize("name", ["daemon", "engines", "processing"])
 def test_without_recordings_it_says_what_is_missing(name: str, tmp_path: Path) -> None:
     done = run(name, "--data", str(tmp_path))
     assert done.returncode == 1
