@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from satellite.codec.stream import AudioStreamDecoder
     from satellite.core import errors
     from satellite.core.errors import DeviceError, SatelliteError
+    from satellite.dsp.echo import EchoStatistics
     from satellite.library.async_microphone import AsyncMicrophone
     from satellite.library.async_speaker import AsyncSpeaker
     from satellite.library.chunks import Chunk
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from satellite.library.microphone import Microphone
     from satellite.library.preprocessor import Preprocessor
     from satellite.library.recording import async_record_to_file, record_to_file
+    from satellite.library.settings import InputOptions, OutputOptions
     from satellite.library.speaker import Speaker
     from satellite.library.track import Track
     from satellite.library.utterances import Utterances, utterances
@@ -39,9 +41,12 @@ _PLACES = {
     "Chunk": f"{_LIBRARY}.chunks",
     "DeviceError": "satellite.core.errors",
     "DeviceInfo": f"{_LIBRARY}.devices",
+    "EchoStatistics": "satellite.dsp.echo",
     "File": f"{_LIBRARY}.file",
+    "InputOptions": f"{_LIBRARY}.settings",
     "Microphone": f"{_LIBRARY}.microphone",
     "OutputDeviceInfo": f"{_LIBRARY}.devices",
+    "OutputOptions": f"{_LIBRARY}.settings",
     "Preprocessor": f"{_LIBRARY}.preprocessor",
     "SatelliteError": "satellite.core.errors",
     "SaveReport": f"{_LIBRARY}.file",
@@ -68,9 +73,12 @@ __all__ = [
     "Chunk",
     "DeviceError",
     "DeviceInfo",
+    "EchoStatistics",
     "File",
+    "InputOptions",
     "Microphone",
     "OutputDeviceInfo",
+    "OutputOptions",
     "Preprocessor",
     "SatelliteError",
     "SaveReport",

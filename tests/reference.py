@@ -17,8 +17,16 @@ HEAD = """# The library
 What `from satellite import ...` gives. This page is made by `scripts/make-api-docs` out of the docstrings.
 """
 GROUPS = {
-    "Microphone": ["Microphone", "AsyncMicrophone", "Chunk", "record_to_file", "async_record_to_file"],
+    "Microphone": [
+        "Microphone",
+        "AsyncMicrophone",
+        "Chunk",
+        "EchoStatistics",
+        "record_to_file",
+        "async_record_to_file",
+    ],
     "Speaker": ["Speaker", "AsyncSpeaker", "Track"],
+    "Arguments to keep": ["InputOptions", "OutputOptions"],
     "Recordings": ["File", "Analysis", "SaveReport", "Preprocessor"],
     "Utterances": ["utterances", "Utterances", "Utterance"],
     "Devices and versions": [

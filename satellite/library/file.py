@@ -87,10 +87,14 @@ class File:
 
     Raises:
         ArgumentError: something is out of range. Each has its own class below it.
+        OSError: there is no such file.
     """
 
     def __init__(self, path: str | Path, **options: Unpack[FileOptions]) -> None:
-        self._prepare(str(path), lambda: _decoded(Path(path)), InputSettings(**options))
+        settings = InputSettings(**options)
+        # A mistake in its name is told here and not at the first read.
+        Path(path).stat()
+        self._prepare(str(path), lambda: _decoded(Path(path)), settings)
 
     @classmethod
     def buffer(cls, samples: npt.NDArray[Any], input_rate: int, **options: Unpack[FileOptions]) -> Self:

@@ -62,7 +62,7 @@ async def async_record_to_file(
     return file.frames
 
 
-def _frames(duration_seconds: float, sample_rate: int) -> int:
-    if not 0 < duration_seconds <= _LONGEST_S:
+def _frames(duration_seconds: object, sample_rate: int) -> int:
+    if not isinstance(duration_seconds, int | float) or not 0 < duration_seconds <= _LONGEST_S:
         raise SettingOutOfRange(f"duration_seconds={duration_seconds!r}: more than 0 and at most {_LONGEST_S:g}")
     return max(1, round(duration_seconds * sample_rate))

@@ -124,6 +124,7 @@ class InputSettings:
 
     def __post_init__(self) -> None:
         check_sound(self.sample_rate, self.channels, self.dtype)
+        check_device(self.device)
         _whole(ChunkSizeOutOfRange, "frames_per_buffer", self.frames_per_buffer, FEWEST_FRAMES, MOST_FRAMES)
         if self.vad is not False and self.vad not in THRESHOLDS:
             raise VadUnknown(
@@ -243,7 +244,15 @@ class OutputSettings:
 
     def __post_init__(self) -> None:
         check_sound(self.sample_rate, self.channels, self.dtype)
+        check_device(self.device)
+        check_device(self.device)
         _number(SettingOutOfRange, "queue_ms", self.queue_ms, 20, 60_000)
+
+
+def check_device(device: object) -> None:
+    """Raises SettingOutOfRange when nothing can be named so."""
+    if device is not None and (isinstance(device, bool) or not isinstance(device, int | str)):
+        raise SettingOutOfRange(f"device={device!r}: a number, a name or None is wanted")
 
 
 def check_sound(sample_rate: object, channels: object, dtype: object) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar, Unpack, overload
 
-from satellite.core.errors import NotRunning, ReadTimedOut
+from satellite.core.errors import NotRunning, ReadTimedOut, SettingOutOfRange
 from satellite.library.async_microphone import AsyncMicrophone
 from satellite.library.cutting import Utterance, UtteranceOptions, UtteranceSettings
 from satellite.library.file import File
@@ -75,6 +75,8 @@ def utterances(
     Raises:
         ArgumentError: something is out of range.
     """
+    if not isinstance(source, Microphone | AsyncMicrophone | File):
+        raise SettingOutOfRange(f"source={source!r}: a Microphone, an AsyncMicrophone or a File is wanted")
     found = Utterances(source, UtteranceSettings(**options))
     return found if callback is None else _results(found, callback)
 

@@ -234,3 +234,8 @@ def test_a_recording_is_not_saved_over_itself_and_an_unreadable_one_makes_no_fil
 def test_an_empty_recording_is_saved_as_an_empty_file(tmp_path: Path) -> None:
     assert File.buffer(SOUND[:0], RATE_HZ).save(tmp_path / "out.wav").frames == 0
     assert len(read_wav_samples(tmp_path / "out.wav")[2]) == 0
+
+
+def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.wav"):
+        File(tmp_path / "nowhere.wav")

@@ -69,7 +69,7 @@ def test_a_file_as_a_microphone_may_end_sooner(tmp_path: Path) -> None:
     assert read_wav(record)[1] == SOUND[:2_000].tobytes()
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e9])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e9, "5"])
 def test_a_length_that_makes_no_sense_is_refused(tmp_path: Path, seconds: float) -> None:
     with pytest.raises(SettingOutOfRange, match="duration_seconds"):
         record_to_file(tmp_path / "recorded.wav", seconds)

@@ -83,6 +83,13 @@ def test_each_detector_has_its_threshold_unless_one_is_given() -> None:
     assert InputSettings(vad="energy", vad_threshold=0.0).threshold == 0.0
 
 
+@pytest.mark.parametrize("kind", [Microphone, Speaker])
+@pytest.mark.parametrize("device", [1.5, True, ["satmic"], b"satmic"])
+def test_a_device_is_a_number_or_a_name(kind: Any, device: object) -> None:
+    with pytest.raises(errors.SettingOutOfRange, match="a number, a name or None"):
+        kind(device=device)
+
+
 @PATIENT
 @given(st.dictionaries(st.sampled_from([field.name for field in fields(InputSettings)]), ANYTHING))
 def test_whatever_is_given_it_is_taken_or_refused_by_an_error_of_ours(given_: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from signals import noise
 from speech import clip, model
 
 from satellite.core.audio import RATE_HZ, Int16
-from satellite.core.errors import DeviceDenied, DeviceLost, ModelNotFound, NotRunning, ReadTimedOut
+from satellite.core.errors import ArgumentError, DeviceDenied, DeviceLost, ModelNotFound, NotRunning, ReadTimedOut
 from satellite.detect.small_vad import missing
 from satellite.library.async_microphone import AsyncMicrophone
 from satellite.library.cutting import Ending, Utterance
@@ -218,3 +218,8 @@ def test_ctrl_c_while_it_waits_is_a_clean_end(cards: VirtualCards) -> None:
     interrupting.join()
     assert [each.ending for each in found] == [Ending.STREAM]
     assert not mic.is_open
+
+
+def test_what_is_no_source_of_sound_is_refused_at_once() -> None:
+    with pytest.raises(ArgumentError, match="a Microphone, an AsyncMicrophone or a File"):
+        utterances("said.wav")  # type: ignore[call-overload]
