@@ -59,7 +59,7 @@ class Clone:
         (self.folder / "backend.py").write_text(BACKEND)
         self.program("apt-get", f'echo "apt-get $*" >>"{self.calls}"')
         self.program("sudo", "exit 1")
-        self.installed("gcc", "libc6-dev", "libasound2-dev")
+        self.installed("gcc", "libc6-dev", "libasound2-dev", "libspeexdsp1")
 
     def program(self, name: str, text: str) -> Path:
         path = self.programs / name
@@ -186,6 +186,23 @@ def test_missing_packages_are_installed_without_questions(clone: Clone) -> None:
         "update",
         "install libc6-dev libasound2-dev",
     ]
+
+
+def test_without_the_echo_canceller_it_goes_on_and_says_what_is_missing(clone: Clone) -> None:
+    clone.program("id", "echo 1000")
+    clone.installed("gcc", "libc6-dev", "libasound2-dev")
+    result = clone.run("setup")
+    assert result.returncode == 0, result.stderr
+    missing, without, *_ = result.stderr.splitlines()
+    assert missing == "setup: these Debian packages are missing; as root run: apt-get install libspeexdsp1"
+    assert without == "setup: going on without: it will not hear you over its own voice"
+
+
+def test_the_echo_canceller_is_installed_where_it_may_be(clone: Clone) -> None:
+    clone.program("id", "echo 0")
+    clone.installed("gcc", "libc6-dev", "libasound2-dev")
+    assert clone.run("setup").returncode == 0
+    assert clone.calls.read_text().splitlines()[-1].endswith("install libspeexdsp1")
 
 
 def test_packages_for_the_tests_are_asked_for_by_the_tests_only(clone: Clone) -> None:
