@@ -66,8 +66,8 @@ class UtteranceSettings:
     vad_threshold: float | None = None
     model_path: str | Path | None = None
     lookback_ms: float = 300
-    min_speech_ms: float = 120
-    end_silence_ms: float = 600
+    min_speech_ms: float = 250
+    end_silence_ms: float = 300
     max_s: float = 30.0
     queue_utterances: int = 16
 

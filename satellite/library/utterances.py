@@ -67,8 +67,8 @@ def utterances(
         vad_threshold: score from which sound is speech, 0 to 1; as Microphone has it.
         model_path: another file of Silero's model.
         lookback_ms: kept before the first sound of speech, 0 to 5,000 (300).
-        min_speech_ms: shorter speech is no utterance, 10 to 5,000 (120).
-        end_silence_ms: silence that ends it, and belongs to it, 50 to 10,000 (600).
+        min_speech_ms: shorter speech is no utterance, 10 to 5,000 (250). 120 finds more words of a quarter of a second.
+        end_silence_ms: silence that ends it, and belongs to it, 50 to 10,000 (300). 600 keeps sentences together.
         max_s: what is longer comes in pieces without a gap, 1 to 120 (30).
         queue_utterances: how many may wait to be taken, 1 to 1,024 (16).
 

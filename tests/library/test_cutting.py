@@ -115,6 +115,23 @@ def test_cutting_the_stream_does_not_matter(sizes: list[int], pattern: str) -> N
         assert np.array_equal(each.data, samples[round(each.start_s * RATE) : round(each.end_s * RATE)])
 
 
+def test_unless_told_otherwise_250_ms_are_speech_300_ms_silence_ends_it_and_30_s_are_the_longest() -> None:
+    def hundredths(speech: int, silence: int = 100) -> list[tuple[float, float, Ending]]:
+        """What is found in so much speech, in 10 ms, after 1 s of silence."""
+        stretches = [
+            np.full(160 * count, level, np.int16) for count, level in ((100, 1), (speech, 3_277), (silence, 1))
+        ]
+        found = cut(np.concatenate(stretches), UtteranceSettings(vad="energy"))
+        return [(each.start_s, each.end_s, each.ending) for each in found]
+
+    ((start_s, end_s, _),) = hundredths(50)
+    assert start_s == pytest.approx(0.7, abs=0.04)
+    assert end_s == pytest.approx(1.8, abs=0.04)
+    assert len(hundredths(19)) == 0
+    assert len(hundredths(29)) == 1
+    assert [ending for *_, ending in hundredths(3_100)] == [Ending.TOO_LONG, Ending.SILENCE]
+
+
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(VadUnknown, match="'silero' or vad='energy'"):
         UtteranceSettings(vad=False)

@@ -154,7 +154,7 @@ def test_tasks_can_wait_for_them(cards: VirtualCards) -> None:
                     break
         return seconds(found)
 
-    assert asyncio.run(main()) == pytest.approx([0.3 + 0.5 + 0.6] * 2, abs=0.15)
+    assert asyncio.run(main()) == pytest.approx([0.3 + 0.5 + 0.3] * 2, abs=0.15)
 
 
 def test_a_task_may_be_cancelled_and_another_goes_on() -> None:
