@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from satellite.library.microphone import Microphone
     from satellite.library.preprocessor import Preprocessor
     from satellite.library.recording import async_record_to_file, record_to_file
-    from satellite.library.settings import InputOptions, OutputOptions
+    from satellite.library.settings import InputOptions, OutputOptions, VadOptions
     from satellite.library.speaker import Speaker
     from satellite.library.track import Track
     from satellite.library.utterances import Utterances, utterances
@@ -54,6 +54,7 @@ _PLACES = {
     "Track": f"{_LIBRARY}.track",
     "Utterance": f"{_LIBRARY}.cutting",
     "Utterances": f"{_LIBRARY}.utterances",
+    "VadOptions": f"{_LIBRARY}.settings",
     "VersionInfo": f"{_LIBRARY}.versions",
     "async_record_to_file": f"{_LIBRARY}.recording",
     "input_devices": f"{_LIBRARY}.devices",
@@ -86,6 +87,7 @@ __all__ = [
     "Track",
     "Utterance",
     "Utterances",
+    "VadOptions",
     "VersionInfo",
     "__version__",
     "async_record_to_file",

@@ -26,7 +26,7 @@ GROUPS = {
         "async_record_to_file",
     ],
     "Speaker": ["Speaker", "AsyncSpeaker", "Track"],
-    "Arguments to keep": ["InputOptions", "OutputOptions"],
+    "Arguments to keep": ["VadOptions", "InputOptions", "OutputOptions"],
     "Recordings": ["File", "Analysis", "SaveReport", "Preprocessor"],
     "Utterances": ["utterances", "Utterances", "Utterance"],
     "Devices and versions": [

@@ -63,17 +63,22 @@ class PreprocessorOptions(ProcessingOptions, EchoOptions, total=False):
     """The keyword arguments of Preprocessor."""
 
 
-class FileOptions(ProcessingOptions, total=False):
+class VadOptions(TypedDict, total=False):
+    """How speech is detected: to be kept together, and given to microphones and files as keyword arguments."""
+
+    vad: VadMode
+    vad_threshold: float | None
+    vad_holdoff_ms: float
+    model_path: str | Path | None
+
+
+class FileOptions(ProcessingOptions, VadOptions, total=False):
     """The keyword arguments of File."""
 
     sample_rate: int
     channels: int
     frames_per_buffer: int
     dtype: SampleType
-    vad: VadMode
-    vad_threshold: float | None
-    vad_holdoff_ms: float
-    model_path: str | Path | None
     as_ndarray: bool
     channel: int | Sequence[int] | None
 

@@ -12,8 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from echo_room import voice
+from satcard.room import Room
 from satcard.satcard import VirtualCards
 from speech import CLIPS, clip, model
+
+from satellite.codec.wav import write_wav
+from satellite.core.audio import AudioFormat
+from satellite.dsp import speex
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -67,6 +73,25 @@ def a_file_is_played(cards: VirtualCards, folder: Path) -> None:
     assert np.abs(cards.heard()).max() > 1_000
 
 
+def two_files_are_played_at_once(cards: VirtualCards, folder: Path) -> None:
+    assert run("tracks", CLIPS / "stop.wav", CLIPS / "kitchen_light.wav") == "played\n"
+    assert len(cards.heard()) < 48_000 * (len(clip("stop")) + len(clip("kitchen_light"))) / 16_000
+    assert np.abs(cards.heard()).max() > 1_000
+
+
+def what_is_played_is_not_in_the_recording(cards: VirtualCards, folder: Path) -> None:
+    if speex.missing():
+        pytest.skip("libspeexdsp1 is not installed")
+    write_wav(folder / "music.wav", voice(7).tobytes(), AudioFormat(16_000, 1, 2))
+    with Room(cards, delay_s=0.5, gain=0.5):
+        told = run("talk_over", folder / "music.wav", folder / "room.wav")
+    delay_ms, softer_db = re.fullmatch(r"the echo came (\d+) ms late and is (\d+) dB softer in .*\n", told).groups()  # type: ignore[union-attr]
+    assert 400 < int(delay_ms) < 600
+    assert int(softer_db) > 8
+    with wave.open(str(folder / "room.wav")) as file:
+        assert file.getnframes() > 6 * 16_000
+
+
 def speech_is_found_in_a_file(cards: VirtualCards, folder: Path) -> None:
     model("silero_vad")
     assert re.fullmatch(r"0\.\d\d s to \d\.\d\d s\n", run("analyze", CLIPS / "kitchen_light.wav"))
@@ -86,6 +111,8 @@ RUNS: dict[str, Callable[[VirtualCards, Path], None]] = {
     "loop": speech_is_told,
     "play": a_file_is_played,
     "record": a_recording_is_made,
+    "talk_over": what_is_played_is_not_in_the_recording,
+    "tracks": two_files_are_played_at_once,
     "utterances": each_utterance_is_saved,
 }
 
@@ -124,7 +151,14 @@ def test_programs_that_use_the_library_are_typed_strictly(tmp_path: Path) -> Non
     pytest.importorskip("mypy")
     wrong = tmp_path / "wrong.py"
     wrong.write_text("from satellite import Microphone\nMicrophone(sample_rate='fast')\nMicrophone(vad=True)\n")
-    checked = mypy(*(str(path) for path in EXAMPLES.glob("*.py")), "--follow-imports=silent")
+    kept = tmp_path / "kept.py"
+    kept.write_text(
+        "from satellite import AsyncMicrophone, File, Microphone, VadOptions\n"
+        "QUICK: VadOptions = {'vad': 'energy', 'vad_threshold': 0.02, 'vad_holdoff_ms': 100}\n"
+        "mic = Microphone(**QUICK)\nbeside = AsyncMicrophone(sample_rate=48_000, **QUICK)\n"
+        "file = File('said.wav', **QUICK)\n"
+    )
+    checked = mypy(*(str(path) for path in [*EXAMPLES.glob("*.py"), kept]), "--follow-imports=silent")
     assert checked.returncode == 0, checked.stdout
     refused = mypy(str(wrong), "--follow-imports=silent")
     assert len(re.findall(r"wrong\.py:[23]: error: Argument", refused.stdout)) == 2, refused.stdout

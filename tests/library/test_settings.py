@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satellite.core import errors
+from satellite.library.async_microphone import AsyncMicrophone
 from satellite.library.microphone import Microphone
-from satellite.library.settings import InputSettings
+from satellite.library.settings import InputSettings, VadOptions
 from satellite.library.speaker import Speaker
 
 # A busy machine may be slow at any moment.
@@ -88,6 +89,13 @@ def test_each_detector_has_its_threshold_unless_one_is_given() -> None:
 def test_a_device_is_a_number_or_a_name(kind: Any, device: object) -> None:
     with pytest.raises(errors.SettingOutOfRange, match="a number, a name or None"):
         kind(device=device)
+
+
+def test_settings_of_speech_detection_can_be_kept_together_for_several() -> None:
+    quick: VadOptions = {"vad": "energy", "vad_threshold": 0.02, "vad_holdoff_ms": 100}
+    one, other = Microphone(**quick), AsyncMicrophone(sample_rate=48_000, **quick)
+    for microphone in (one, other):
+        assert {name: getattr(microphone.settings, name) for name in quick} == quick
 
 
 @PATIENT
