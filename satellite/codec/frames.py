@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import index
 
 from satellite.core.audio import AudioFormat, Int16, samples_of
 from satellite.core.errors import ChannelsOutOfRange, RateOutOfRange, SatelliteError
@@ -61,9 +62,12 @@ class Conformer:
 
     Raises:
         RateOutOfRange, ChannelsOutOfRange: they cannot be made.
+        TypeError: they are no whole numbers.
     """
 
     def __init__(self, rate_hz: int | None, channels: int | None) -> None:
+        rate_hz = None if rate_hz is None else index(rate_hz)
+        channels = None if channels is None else index(channels)
         if rate_hz is not None and not LOWEST_HZ <= rate_hz <= HIGHEST_HZ:
             raise RateOutOfRange(f"a sample rate of {rate_hz} Hz: {LOWEST_HZ} to {HIGHEST_HZ} Hz can be made")
         if channels is not None and not 1 <= channels <= MOST_CHANNELS:

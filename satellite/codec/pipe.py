@@ -49,26 +49,28 @@ class StreamBuffer:
         """A reader needed more than may wait."""
         return self._burst
 
-    def push(self, data: bytes) -> None:
-        """Add bytes; after `close` they are dropped.
+    def push(self, data: bytes | bytearray | memoryview) -> None:
+        """Add what is in any object that holds bytes; after `close` it is dropped.
 
         Raises:
             Overflow: too many would wait; nothing of `data` was taken.
             InputEnded: the end came before.
         """
+        view = memoryview(data).cast("B")
         with self._bell:
             if self._ended:
                 raise InputEnded("the end of the input came before these bytes")
             if self._closed:
                 return
-            if len(self._bytes) + len(data) > self._limit_bytes:
+            if len(self._bytes) + len(view) > self._limit_bytes:
                 self._burst = self._starving
                 self._bell.ring()
+                advice = "read first, then push again" if len(view) <= self._limit_bytes else "push smaller pieces"
                 raise Overflow(
-                    f"{len(self._bytes)} undecoded bytes wait, {len(data)} more would be above {self._limit_bytes}: "
-                    "read first, then push again"
+                    f"{len(self._bytes)} undecoded bytes wait, {len(view)} more would be above {self._limit_bytes}: "
+                    f"{advice}"
                 )
-            self._bytes += data
+            self._bytes += view
             self._bell.ring()
 
     def end_input(self) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import logging
+import os
 import threading
 import weakref
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from satellite.codec.frames import WAITING_S, AudioFrame, Conformer, FrameQueue,
 from satellite.codec.kinds import ID3_BYTES, SOUND_BYTES, TAG_LIMIT_BYTES, Kind, labelled, recognised, tag_bytes
 from satellite.codec.pipe import LIMIT_BYTES, StreamBuffer
 from satellite.codec.wav_stream import WavStream
-from satellite.core.errors import AudioFormatError, SatelliteError
+from satellite.core.errors import AudioFormatError, ForkedProcess, SatelliteError
 from satellite.core.waiting import Bell
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class AudioStreamDecoder:
 
     Raises:
         RateOutOfRange, ChannelsOutOfRange: no such frames can be made.
+        ForkedProcess: by all methods but `close`, in a child of the process that decodes in a thread.
     """
 
     def __init__(
@@ -77,35 +80,41 @@ class AudioStreamDecoder:
         self._kind: Kind | None = None
         self._wav: WavStream | None = None
         self._thread: threading.Thread | None = None
+        self._process = os.getpid()
         # The thread does not know this object: a decoder that is forgotten ends its thread.
-        self._end = weakref.finalize(self, _close, self._input, self._output)
+        self._end = weakref.finalize(self, _close, self._process, self._input, self._output)
+        _OPEN.add(self)
 
-    def push(self, data: bytes) -> None:
+    def push(self, data: bytes | bytearray | memoryview) -> None:
         """Add bytes, cut in any way; never waits. After `close` and after an error they are dropped.
 
         Raises:
             Overflow: more than 8 MiB would wait undecoded; nothing of `data` was taken, and it may be pushed again.
             InputEnded: `end_input` was called before.
         """
+        self._check_process()
         self._input.push(data)
         self._recognise()
 
     def end_input(self) -> None:
         """No more bytes will come: what is held is decoded, then the frames end. May be called again."""
+        self._check_process()
         self._input.end_input()
         self._recognise()
 
     def drain(self) -> None:
         """Wait until at most half of the 8 MiB are undecoded, or the decoder cannot go on without more."""
-        with self._bell:
-            self._bell.wait(self._drained)
+        self._check_process()
+        self._bell.wait(self._drained)
 
     async def adrain(self) -> None:
         """The same for a coroutine."""
+        self._check_process()
         await self._bell.wait_async(self._drained)
 
     def statistics(self) -> DecoderStatistics:
         """What waits, and what was left out."""
+        self._check_process()
         with self._bell:
             return DecoderStatistics(
                 self._input.waiting_bytes, self._output.waiting_s, self._losses.packets, self._losses.skipped_bytes
@@ -119,6 +128,7 @@ class AudioStreamDecoder:
         """
         frames: list[AudioFrame] = []
         left_s = WAITING_S
+        self._check_process()
         with self._bell:
             while left_s > 0 and self._advance() and not (frames and self._output.waiting_s == 0):
                 if (frame := self._output.take()) is None:
@@ -130,18 +140,15 @@ class AudioStreamDecoder:
     def close(self) -> None:
         """Drop what waits and end the thread; a reader sees the end. At any moment, from any thread, and again."""
         self._end()
-        if self._thread:
-            with self._bell:
-                self._bell.wait(self._thread_left, _LONGEST_END_S)
+        if self._thread and os.getpid() == self._process:
+            self._bell.wait(self._thread_left, _LONGEST_END_S)
             self._join(self._thread)
 
     async def aclose(self) -> None:
         """The same for a coroutine."""
         self._end()
-        if self._thread:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LONGEST_END_S):
-                    await self._bell.wait_async(self._thread_left)
+        if self._thread and os.getpid() == self._process:
+            await self._bell.wait_async(self._thread_left, _LONGEST_END_S)
             self._join(self._thread)
 
     def __iter__(self) -> Self:
@@ -154,25 +161,23 @@ class AudioStreamDecoder:
             CodecMissing: the stream needs the extra [codecs].
             AudioFormatError: the stream cannot be decoded from here on; every further call raises again.
         """
-        with self._bell:
-            self._bell.wait(self._advance)
-            frame = self._output.take()
-        if frame is None:
+        self._check_process()
+        taken = self._bell.wait(self._attempt)
+        if not taken or taken[0] is None:
             raise StopIteration
-        return frame
+        return taken[0]
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> AudioFrame:
         """Like `__next__`; other tasks have their turn before each frame."""
+        self._check_process()
         await asyncio.sleep(0)
-        await self._bell.wait_async(self._advance)
-        with self._bell:
-            frame = self._output.take()
-        if frame is None:
+        taken = await self._bell.wait_async(self._attempt)
+        if not taken or taken[0] is None:
             raise StopAsyncIteration
-        return frame
+        return taken[0]
 
     def __enter__(self) -> Self:
         return self
@@ -187,6 +192,13 @@ class AudioStreamDecoder:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def _check_process(self) -> None:
+        if self._thread and os.getpid() != self._process:
+            raise ForkedProcess(
+                f"this decoder belongs to process {self._process}, from which this one was forked: "
+                "make it here, or start processes by 'spawn'"
+            )
 
     def _drained(self) -> bool:
         stuck = self._kind is None or self._input.starving or self._output.ended
@@ -231,6 +243,10 @@ class AudioStreamDecoder:
             daemon=True,
         )
         self._thread.start()
+
+    def _attempt(self) -> tuple[AudioFrame | None] | None:
+        """What is to be taken, None within it for the end; None as long as there is nothing yet."""
+        return (self._output.take(),) if self._advance() else None
 
     def _advance(self) -> bool:
         """Whether there is something to take; when there is none yet, a piece of a WAV is decoded for it."""
@@ -277,6 +293,18 @@ def _decode(kind: Kind, source: StreamBuffer, conformer: Conformer, output: Fram
         output.leave()
 
 
-def _close(source: StreamBuffer, output: FrameQueue) -> None:
-    output.close()
-    source.close()
+def _close(process: int, source: StreamBuffer, output: FrameQueue) -> None:
+    # In a forked child the lock may be held by a thread that is not there.
+    if os.getpid() == process:
+        output.close()
+        source.close()
+
+
+_OPEN: weakref.WeakSet[AudioStreamDecoder] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """A thread that still decodes when Python takes itself apart would have its libraries complain."""
+    for decoder in list(_OPEN):
+        decoder.close()

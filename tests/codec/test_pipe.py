@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,3 +104,20 @@ def test_what_was_read_is_given_back_to_the_system() -> None:
     while pipe.waiting_bytes > 4096:
         pipe.read(4096)
     assert pipe._bytes.__alloc__() < 64 * 1024
+
+
+def test_any_object_that_holds_bytes_goes_in_and_nothing_else() -> None:
+    pipe = StreamBuffer()
+    words = np.array([1, 2], np.int32)
+    for data in (bytearray(b"ab"), memoryview(b"cd"), words.data):
+        pipe.push(data)
+    assert pipe.read() == b"abcd" + words.tobytes()
+    for nonsense in ("text", 5, None, [1]):
+        with pytest.raises(TypeError):
+            pipe.push(nonsense)  # type: ignore[arg-type]
+    assert pipe.waiting_bytes == 0
+
+
+def test_what_never_fits_is_to_come_in_smaller_pieces() -> None:
+    with pytest.raises(Overflow, match="smaller pieces"):
+        StreamBuffer().push(bytes(LIMIT_BYTES + 1))

@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +24,7 @@ from satellite.codec.stream import AudioStreamDecoder
 from satellite.core.errors import (
     AudioFormatError,
     ChannelsOutOfRange,
+    ForkedProcess,
     InputEnded,
     RateOutOfRange,
 )
@@ -112,6 +118,9 @@ def test_impossible_wishes_are_refused_at_once() -> None:
     for channels in (0, MOST_CHANNELS + 1):
         with pytest.raises(ChannelsOutOfRange):
             AudioStreamDecoder(num_channels=channels)
+    for wish in ({"sample_rate": 16_000.5}, {"sample_rate": "16000"}, {"num_channels": 1.5}):
+        with pytest.raises(TypeError):
+            AudioStreamDecoder(**wish)  # type: ignore[arg-type]
 
 
 # --- closing ---------------------------------------------------------------------------------------------------------
@@ -212,3 +221,32 @@ def test_many_decoders_leave_no_descriptors() -> None:
     for name in ["mp3", "flac", "mp4", "wav"] * 15:
         decoded(material(name, 0.3))
     assert descriptors() == before
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_is_told_to_make_its_own() -> None:
+    with AudioStreamDecoder() as decoder:
+        decoder.push(material("flac"))
+        child = os.fork()
+        if child == 0:
+            signal.alarm(DEADLINE_S)
+            refused = 0
+            for use in (decoder.end_input, decoder.available, decoder.statistics, decoder.drain, decoder.__next__):
+                try:
+                    use()
+                except ForkedProcess:
+                    refused += 1
+            decoder.close()
+            os._exit(refused)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+
+
+def test_a_program_that_ends_within_a_stream_ends_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "sound").write_bytes(material("flac", 25.0))
+    program = (
+        "import sys; from pathlib import Path; from satellite import AudioStreamDecoder; "
+        "decoder = AudioStreamDecoder(); decoder.push(Path(sys.argv[1]).read_bytes()); next(decoder)"
+    )
+    command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "sound")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
