@@ -11,7 +11,7 @@ from pathlib import Path
 
 from satellite.app import build
 from satellite.config import Config
-from satellite.core.errors import DeviceBusy, ModelError, SatelliteError
+from satellite.core.errors import AudioFormatError, DeviceBusy, DeviceUnsupported, ModelError, SatelliteError
 from satellite.core.places import expanded
 from satellite.diagnostics import examination
 from satellite.diagnostics.examination import Examination
@@ -20,6 +20,7 @@ from satellite.diagnostics.measure import Ears, Measure, utterances
 from satellite.diagnostics.meter import Meter
 from satellite.diagnostics.recording import LIMIT_BYTES, Phase, Recording, Stream, record
 from satellite.diagnostics.verdict import Conditions, judge
+from satellite.dsp.convert import check
 
 SECONDS = 10.0
 LONGEST_S = 300.0
@@ -70,6 +71,7 @@ def run(config: Config, wish: Wish) -> int:
             config = in_force(config, daemon)
         phases = _phases(config, wish, guided=guided)
         stream = stack.enter_context(_stream(config, wish, daemon, sum(phase.seconds for phase in phases)))
+        _expect_convertible(stream)
         recording = _record(stream, phases, shown=sys.stdout.isatty() and not wish.json)
     result = examine(recording, config, guided=guided)
     print(examination.as_json(result) if wish.json else examination.page(result, fancy=_is_fancy()), end="")
@@ -169,6 +171,13 @@ def _phases(config: Config, wish: Wish, *, guided: bool) -> tuple[Phase, ...]:
         return (Phase("all", wish.seconds or (SECONDS if wish.file is None else LONGEST_S)),)
     said = " or ".join(build.phrase(word) for word in config.wake_word)
     return tuple(replace(phase, prompt=phase.prompt.format(phrase=f'"{said}"')) for phase in GUIDED)
+
+
+def _expect_convertible(stream: Stream) -> None:
+    try:
+        check(stream.format)
+    except AudioFormatError as error:
+        raise DeviceUnsupported(f"{stream.description}: {error}") from None
 
 
 # --- what is heard and shown ------------------------------------------------------------------------------------------

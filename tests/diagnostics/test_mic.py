@@ -22,7 +22,7 @@ from signals import clipped
 from speech import clip
 
 from satellite.cli import main
-from satellite.codec.wav import write_wav
+from satellite.codec.wav import wav_header, write_wav
 from satellite.core.audio import AudioFormat, Int16
 
 MakeCards = Callable[..., VirtualCards]
@@ -148,6 +148,7 @@ def test_the_report_is_written(tmp_path: Path, run_test_mic: TestMic) -> None:
     [
         (["--file", "none.wav"], "none.wav: No such file or directory"),
         (["--file", "text.wav"], "text.wav: this is not a WAV file"),
+        (["--file", "slow.wav"], "slow.wav (500 Hz mono 16 bit): 500 Hz: only 1000 to 384000 Hz can be converted"),
         (["--mic", "x", "--file", "y.wav"], "--mic and --file together"),
         (["--seconds", "0"], "--seconds 0: must be more than 0 and at most 300"),
         (["--seconds", "-1"], "--seconds -1: must be"),
@@ -164,6 +165,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(
     options: list[str], text: str, tmp_path: Path, run_test_mic: TestMic, cards: VirtualCards
 ) -> None:
     (tmp_path / "text.wav").write_text("hello")
+    (tmp_path / "slow.wav").write_bytes(wav_header(AudioFormat(500, 1, 2), 1_000) + bytes(1_000))
     ended = run_test_mic(*options)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.count("\n") == 1
