@@ -239,3 +239,21 @@ def test_an_empty_recording_is_saved_as_an_empty_file(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.wav"):
         File(tmp_path / "nowhere.wav")
+
+
+def test_a_limiter_keeps_what_gain_makes_too_loud_below_its_ceiling_without_clipping() -> None:
+    loud = tone(440, 1, -6)
+    heard = {}
+    for limiter_dbfs in (None, -3.0):
+        file = File.buffer(loud, RATE_HZ, gain_db=12, limiter_dbfs=limiter_dbfs, as_ndarray=True)
+        heard[limiter_dbfs] = np.concatenate([np.asarray(chunk) for chunk in file])
+    assert len(heard[None]) == len(heard[-3.0]) == len(loud)
+    assert np.abs(heard[None]).max() >= 32_767
+    assert np.abs(heard[-3.0]).max() <= 32_768 * 10 ** (-3 / 20)
+
+
+def test_automatic_gain_brings_a_voice_to_the_level_asked_for() -> None:
+    quiet = np.concatenate([noise(0.5, -80), tone(440, 6, -35)])
+    file = File.buffer(quiet, RATE_HZ, agc="slow", agc_target_dbfs=-20, as_ndarray=True)
+    sound = np.concatenate([np.asarray(chunk) for chunk in file])
+    assert rms_dbfs(sound[-RATE_HZ:]) == pytest.approx(-20, abs=1)
