@@ -71,6 +71,7 @@ from satellite.core.events import (
 from satellite.core.messages import Detection, MicAudio, MicStop, Played, RunPipeline
 from satellite.session import Phase, State, moves, step
 from satellite.session import conversation as session
+from satellite.session.remote import warm_up
 
 WAKE = WakeDetected("hey_jarvis", "Hey Jarvis", 0.9, 16_000, -55.0)
 SPEECH = AnswerStarted(22_050, 1, 2)
@@ -558,7 +559,7 @@ def asked(talk: Talk, text: str = "Which one?") -> list[Effect]:
 def test_after_a_question_it_listens_without_a_wake_word_once_it_has_been_heard(text: str) -> None:
     effects = asked(Talk(), text)
     assert told(effects) == [Played(), RunPipeline()]
-    assert ListenFor(Command(2, None), muted=False) in effects
+    assert ListenFor(Command(2, None, follows_up=True), muted=False) in effects
     assert effects[-1] == PlayCue("follow_up")
 
 
@@ -682,6 +683,9 @@ def test_what_the_server_says_of_the_run_before_does_not_end_the_new_one(late: E
 # Somebody else hears the wake word
 
 
+WATCHING = [RunPipeline(from_wake=True), warm_up()]
+
+
 def watching(mode: str = "always") -> Talk:
     """Home Assistant listens for the wake word, if `mode` is "always"."""
     talk = Talk(connected=False)
@@ -691,7 +695,7 @@ def watching(mode: str = "always") -> Talk:
 
 def test_home_assistant_gets_the_room_and_its_own_run_becomes_the_turn_without_a_gap() -> None:
     talk = watching()
-    assert told(talk(ServerConnected(1, "peer"))) == [RunPipeline(from_wake=True)]
+    assert told(talk(ServerConnected(1, "peer"))) == WATCHING
     (sent,) = told(talk(RemoteListening(), RoomAudio(1_000, b"\1\0" * 1_280)))
     assert isinstance(sent, MicAudio)
     assert len(sent.pcm) == 2_560
@@ -700,13 +704,13 @@ def test_home_assistant_gets_the_room_and_its_own_run_becomes_the_turn_without_a
     assert talk(Transcribing()) == [PlayCue("awake")]
     assert told(talk(SpeechAudio(1, 2_280, b"\1\0"), SpeechEnded(1, 9, EndReason.SILENCE)))[-1] == MicStop()
     talk(TranscriptReceived("x"), SPEECH, AnswerEnded())
-    assert told(talk(PlaybackFinished(1))) == [Played(), RunPipeline(from_wake=True)]
+    assert told(talk(PlaybackFinished(1))) == [Played(), *WATCHING]
 
 
 def test_with_voices_only_nothing_is_sent_before_somebody_speaks_and_nothing_after() -> None:
     talk = watching("voice")
     assert told(talk(ServerConnected(1, "peer"), RoomAudio(0, b"\1\0"))) == []
-    assert told(talk(VoiceBegan(5_000))) == [RunPipeline(from_wake=True)]
+    assert told(talk(VoiceBegan(5_000))) == WATCHING
     assert len(told(talk(RemoteListening(), RoomAudio(0, b"\1\0"), VoiceOver(9_000)))) == 2
     assert told(talk(RoomAudio(9_000, b"\1\0"))) == []
 
@@ -717,10 +721,10 @@ def test_muted_by_anyone_no_sound_of_the_room_is_sent_and_unmuted_it_is_again(mo
     talk(VoiceBegan(0), ServerConnected(1, "peer"), RemoteListening())
     assert told(talk(MuteChanged(True))) == [MicStop()]
     assert talk(RoomAudio(0, b"\1\0")) == []
-    assert told(talk(MuteChanged(False))) == [RunPipeline(from_wake=True)]
+    assert told(talk(MuteChanged(False))) == WATCHING
     assert told(talk(ServerPaused())) == []
     assert talk(RoomAudio(0, b"\1\0")) == []
-    assert told(talk(ServerConnected(2, "peer"))) == [RunPipeline(from_wake=True)]
+    assert told(talk(ServerConnected(2, "peer"))) == WATCHING
 
 
 def test_a_pipeline_without_wake_word_is_asked_again_with_growing_pauses_and_without_a_sound() -> None:
@@ -729,13 +733,13 @@ def test_a_pipeline_without_wake_word_is_asked_again_with_growing_pauses_and_wit
     for pause_s in (1, 2, 4, 8, 16, 30, 30):
         assert talk(PipelineFailed("wake-provider-missing", "none")) == []
         assert talk.after(pause_s - 0.01) == []
-        assert told(talk.after(0.02)) == [RunPipeline(from_wake=True)]
+        assert told(talk.after(0.02)) == WATCHING
 
 
 def test_no_wake_word_heard_is_no_failure() -> None:
     talk = watching()
     talk(ServerConnected(1, "peer"), RemoteListening())
-    assert talk(PipelineFailed("wake-word-timeout", "nothing")) == [TellServer(RunPipeline(from_wake=True))]
+    assert talk(PipelineFailed("wake-word-timeout", "nothing")) == [TellServer(message) for message in WATCHING]
 
 
 def test_a_server_that_does_not_say_that_it_listens_is_kept_and_asked_again_later() -> None:
@@ -744,7 +748,7 @@ def test_a_server_that_does_not_say_that_it_listens_is_kept_and_asked_again_late
     for pause_s in (1, 2, 4):
         assert talk.after(3.0) == [TellServer(MicStop()), RemoteDeaf(pause_s)]
         assert talk(RoomAudio(0, b"\1\0")) == []
-        assert told(talk.after(pause_s)) == [RunPipeline(from_wake=True)]
+        assert told(talk.after(pause_s)) == WATCHING
 
 
 def test_an_announcement_or_a_command_asked_for_ends_the_listening_and_it_comes_back() -> None:
@@ -753,7 +757,7 @@ def test_an_announcement_or_a_command_asked_for_ends_the_listening_and_it_comes_
     talk(SPEECH)
     assert talk(RoomAudio(0, b"\1\0")) == []
     talk(AnswerEnded())
-    assert told(talk(PlaybackFinished(1))) == [Played(), RunPipeline(from_wake=True)]
+    assert told(talk(PlaybackFinished(1))) == [Played(), *WATCHING]
     assert told(talk(RemoteListening(), ListenRequested(), ListenRequested())) == [MicStop()]
     assert talk.after(0.2) == []
     assert told(talk.after(0.2)) == [RunPipeline()]
@@ -770,4 +774,4 @@ def test_a_command_after_a_remote_wake_is_not_sent_to_another_server() -> None:
     talk = watching()
     talk(ServerConnected(1, "peer"), RemoteListening(), RemoteWake("x"), Transcribing())
     assert kinds(talk(ServerLost(1, "gone"))) == [ListenFor, PlayCue]
-    assert told(talk(ServerConnected(2, "peer"))) == [RunPipeline(from_wake=True)]
+    assert told(talk(ServerConnected(2, "peer"))) == WATCHING

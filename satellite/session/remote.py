@@ -7,16 +7,20 @@ wake word, and when it heard one that same run becomes a turn.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from satellite.core import effects as fx
 from satellite.core import events as ev
 from satellite.core import messages as msg
+from satellite.listen.leadin import WARM_UP_S, lead_in
 from satellite.session.moves import ACCEPT_S, Step, begun, listen_for, watch_later
 from satellite.session.state import Phase, State
 
 # A wake word that did not come is no failure.
 NOTHING_HEARD = frozenset({"wake-word-timeout", "wake_word_detection_aborted"})
 FIRST_PAUSE_S = 1.0
+# Of a room at night: nobody has measured this one.
+ROOM_DBFS = -65.0
 # Home Assistant never answers a run that comes while one waits for the wake word, and for a moment after that ended it
 # takes the end of the old one for that of the new.
 END_S = 0.3
@@ -34,7 +38,13 @@ def attend(state: State, now_s: float) -> Step:
     if not wanted or watch.connection is not None or watch.retry_at is not None:
         return state, []
     watch = replace(watch, connection=state.connection, heard_to=None, accept_by=now_s + ACCEPT_S)
-    return replace(state, watch=watch), [fx.TellServer(msg.RunPipeline(from_wake=True))]
+    return replace(state, watch=watch), [fx.TellServer(msg.RunPipeline(from_wake=True)), fx.TellServer(warm_up())]
+
+
+@cache
+def warm_up() -> msg.MicAudio:
+    """Quiet noise to begin with."""
+    return msg.MicAudio(lead_in(ROOM_DBFS, WARM_UP_S))
 
 
 def _wanted(state: State) -> bool:

@@ -13,6 +13,8 @@ from journeys.box import clip, free_port, quiet, tone
 from journeys.conftest import Home
 
 RunHome = Callable[..., None]
+# Quiet noise before whatever is sent, because wake words are not heard at once.
+WARM_UP_S = 1.75
 # Beyond what is sent after a voice: padding, hold, and a hop.
 OVER_S = 2.0
 
@@ -41,7 +43,8 @@ async def a_turn(home: Home) -> None:
     await home.ha.wait_for("played")
     heard = bytes(home.ha.runs[0].pcm)
     assert clip("kitchen_light").tobytes() in heard
-    assert clip("alexa").tobytes() in heard
+    # Real engines know a word at the end of two seconds only.
+    assert heard.index(clip("alexa").tobytes()) > 32_000 * 1.3
     assert home.ha.of("detection") == []
     turn = (await home.box.reports(lambda status: status["last_turns"]))["last_turns"][-1]
     assert (turn["wake_word"], turn["outcome"]) == ("alexa", "answered")
@@ -50,11 +53,11 @@ async def a_turn(home: Home) -> None:
 def test_home_assistant_hears_the_wake_word_in_all_sound(home: RunHome) -> None:
     async def story(home: Home) -> None:
         await home.ha.running()
-        await home.ha.heard(1.0)
+        await home.ha.heard(WARM_UP_S + 1.0)
         spoken(home)
         await a_turn(home)
         await home.ha.running(2)
-        await home.ha.heard(0.5)
+        await home.ha.heard(WARM_UP_S + 0.5)
         assert home.ha.infos[-1]["wake"] == []
 
     home(story, on_stream=hear_and_answer, settings={"listening": 'mode = "stream"'})
@@ -80,7 +83,7 @@ def test_a_voice_without_wake_word_is_sent_with_what_is_around_it_and_no_more(ho
         await home.heard_out()
         run = home.ha.run
         assert clip("kitchen_light").tobytes() in bytes(run.pcm)
-        assert run.seconds < len(clip("kitchen_light")) / 16_000 + 0.25 + OVER_S
+        assert run.seconds < len(clip("kitchen_light")) / 16_000 + WARM_UP_S + 0.25 + OVER_S
         assert (len(home.ha.runs), run.late_chunks) == (1, 0)
         assert (await home.box.status())["state"] == "idle"
 
@@ -90,7 +93,7 @@ def test_a_voice_without_wake_word_is_sent_with_what_is_around_it_and_no_more(ho
 def test_muted_nothing_is_streamed_and_unmuted_it_is_again(home: RunHome) -> None:
     async def story(home: Home) -> None:
         await home.ha.running()
-        await home.ha.heard(0.5)
+        await home.ha.heard(WARM_UP_S + 0.5)
         await home.box.set(mute="on")
         await home.ha.stream_ended()
         home.say(clip("alexa"), quiet(0.5))
@@ -100,7 +103,7 @@ def test_muted_nothing_is_streamed_and_unmuted_it_is_again(home: RunHome) -> Non
         await home.box.set(mute="off")
         await home.ha.running(2)
         home.say(quiet(1.0))
-        await home.ha.heard(0.5)
+        await home.ha.heard(WARM_UP_S + 0.5)
         assert clip("alexa").tobytes()[4_000:8_000] not in bytes(home.ha.run.pcm)
         await home.ha.mute()
         home.say(clip("alexa"), quiet(0.5))
@@ -113,7 +116,7 @@ def test_muted_nothing_is_streamed_and_unmuted_it_is_again(home: RunHome) -> Non
 
 def test_it_listens_on_command_while_home_assistant_waits_for_the_wake_word(home: RunHome) -> None:
     async def story(home: Home) -> None:
-        await home.ha.heard(0.5)
+        await home.ha.heard(WARM_UP_S + 0.5)
         await home.box.set(listen="now")
         await home.ha.running(2)
         home.say(quiet(0.5), clip("kitchen_light"), quiet(1.5))
@@ -138,7 +141,7 @@ def test_a_pipeline_without_wake_word_is_asked_again_and_no_sound_is_made(home: 
     async def story(home: Home) -> None:
         await home.ha.running(2)
         await home.box.says("No wake word detection provider")
-        await home.ha.heard(0.5)
+        await home.ha.heard(WARM_UP_S + 0.5)
         assert (await home.box.status())["speaker"]["finished"] == 0
 
     home(story, on_stream=refuse, settings={"listening": 'mode = "stream"'})
