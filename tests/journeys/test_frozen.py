@@ -73,6 +73,7 @@ def frozen(tmp_path: Path) -> Callable[..., None]:
     return run
 
 
+@pytest.mark.long
 def test_one_that_stands_still_is_given_up_and_served_when_it_goes_on(frozen: Callable[..., None]) -> None:
     async def story(box: Box, ha: OtherHome) -> None:
         ha.stop()
