@@ -66,6 +66,7 @@ from satellite.core.events import (
     VoiceStarted,
     VoiceStopped,
     WakeDetected,
+    WorkResumed,
     WorkShed,
 )
 from satellite.core.messages import Detection, MicAudio, MicStop, Played, RunPipeline
@@ -88,6 +89,7 @@ EXAMPLES: tuple[Event, ...] = (
     DeviceReady(Device.MICROPHONE, "back"),
     MicrophoneEnded(0),
     WorkShed("Silero", 60.0),
+    WorkResumed("Silero"),
     MicrophoneSilent(0),
     MicrophoneHeard(0, 31.0),
     Overheard("near miss", "hey_jarvis", 0.3, 0.5, 16_000),
@@ -557,10 +559,12 @@ def asked(talk: Talk, text: str = "Which one?") -> list[Effect]:
 
 @pytest.mark.parametrize("text", ["Which one?", "\u54ea\u4e00\u4e2a\uff1f", "Really? "])
 def test_after_a_question_it_listens_without_a_wake_word_once_it_has_been_heard(text: str) -> None:
-    effects = asked(Talk(), text)
+    talk = Talk()
+    effects = asked(talk, text)
     assert told(effects) == [Played(), RunPipeline()]
     assert ListenFor(Command(2, None, follows_up=True), muted=False) in effects
     assert effects[-1] == PlayCue("follow_up")
+    assert talk(Transcribing()) == [], "one sound is enough"
 
 
 def test_a_question_may_be_known_only_while_it_is_spoken() -> None:

@@ -110,6 +110,24 @@ def test_a_timer_that_is_over_while_home_assistant_is_away_rings_by_our_own_cloc
     assert clock.after(60) == []
 
 
+def test_a_timer_that_was_over_while_home_assistant_was_away_rings_also_when_it_is_back_at_once() -> None:
+    clock = Clock()
+    clock(started(5), ServerLost(1, "gone"))
+    assert clock.after(5.5) == []
+    assert clock(ServerConnected(2, "peer")) == []
+    assert clock.after(OWN_CLOCK_S) == [RING]
+    assert not clock.timers.alarms[0].confirmed
+    assert clock(finished()) == []
+
+
+def test_what_home_assistant_says_of_it_when_it_is_back_counts() -> None:
+    clock = Clock()
+    clock(started(5), started(5, "b"), ServerLost(1, "gone"))
+    clock.after(5.5)
+    assert clock(ServerConnected(2, "peer"), TimerChanged("cancelled", "a"), finished("b")) == [RING]
+    assert [(alarm.id, alarm.confirmed) for alarm in clock.timers.alarms] == [("b", True)]
+
+
 def test_an_alarm_of_our_own_clock_is_taken_back_when_it_was_cancelled() -> None:
     clock = Clock(connected=False)
     clock(started(5))

@@ -242,6 +242,9 @@ class CommandConfig:
         "Listen again without a wake word: when the answer ends in a question mark (question), after each (always).",
         choices=("never", "question", "always"),
     )
+    follow_up_s: float = setting(
+        5.0, "Give up when nothing is said for so long after an answer that asks.", low=1.0, high=30.0
+    )
     keep_s: float = setting(
         15.0,
         "A command spoken while Home Assistant is away waits so long for it (of longer ones 30 s are kept); 0: never.",

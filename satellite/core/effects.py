@@ -23,6 +23,8 @@ class Command:
     turn: int
     wake_at: int | None
     word: str = ""
+    follows_up: bool = False
+    """An answer asked for it: nobody has said yet that they will speak."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class CommandStream:
         self._window = window
         self._ring = ring
         self._speech = speech
-        self._endpointer = VoiceEndpointer(config, command.turn, begin)
+        self._endpointer = VoiceEndpointer(config, command.turn, begin, follows_up=command.follows_up)
         if wake is None and command.wake_at is not None:
             self._endpointer.expect_tail(begin + TAIL_UNKNOWN)
         self._processing = processing

@@ -26,16 +26,17 @@ class VoiceEndpointer:
     Args:
         turn: the events carry it.
         begin: sample from which time-outs count, and before which no window ends.
+        follows_up: the command may be one that an answer asked for.
     """
 
-    def __init__(self, config: CommandConfig, turn: int, begin: int) -> None:
+    def __init__(self, config: CommandConfig, turn: int, begin: int, *, follows_up: bool = False) -> None:
         self._threshold = config.vad_threshold
         self._turn = turn
         self._begin = begin
         self._tail_end: int | None = None
         self._min_speech = samples_in(config.min_speech_ms)
         self._end_silence = samples_in(config.end_silence_ms)
-        self._no_speech_at = begin + round(config.no_speech_s * RATE_HZ)
+        self._no_speech_at = begin + round((config.follow_up_s if follows_up else config.no_speech_s) * RATE_HZ)
         self._too_long_at = begin + round(config.max_s * RATE_HZ)
         self._speech = 0
         self._silence = 0.0

@@ -138,7 +138,11 @@ def _begin(state: State, now_s: float, floor_dbfs: float, wake: ev.WakeDetected 
     detection: list[fx.Effect] = [fx.TellServer(msg.Detection(wake.model))] if wake else []
     ask: list[fx.Effect] = [fx.TellServer(msg.RunPipeline()), fx.StartStream(state.turn, floor_dbfs)]
     say: list[fx.Effect] = [fx.PlayCue("waiting")] if away else []
-    command = fx.Command(state.turn, wake.at, wake.model) if wake else fx.Command(state.turn, None)
+    command = (
+        fx.Command(state.turn, wake.at, wake.model)
+        if wake
+        else fx.Command(state.turn, None, follows_up=state.follow_ups > 0)
+    )
     return state, [*cut, *detection, *ask, listen_for(state, command), *say]
 
 
@@ -171,7 +175,8 @@ def accepted(state: State, _event: ev.Transcribing, _now_s: float) -> Step:
     state = replace(state, accepted=True, accept_by=None, stale_until=None)
     if state.phase is not Phase.REQUESTED:
         return state, []
-    return replace(state, phase=Phase.LISTENING), [fx.PlayCue("awake")]
+    # A follow-up has said with a sound of its own that it listens.
+    return replace(state, phase=Phase.LISTENING), [] if state.follow_ups else [fx.PlayCue("awake")]
 
 
 def orphaned(state: State, event: ev.Transcribing, now_s: float) -> Step:
@@ -351,6 +356,7 @@ TABLE: dict[type, tuple[Handler, Handler, Handler, Handler, Handler]] = {
     ev.MicrophoneHeard:     (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.MicrophoneEnded:     (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.WorkShed:            (ignore,        ignore,        ignore,        ignore,        ignore),
+    ev.WorkResumed:         (ignore,        ignore,        ignore,        ignore,        ignore),
     ev.ServerConnected:     (connected,     connected,     connected,     connected,     connected),
     ev.ServerLost:          (lost,          lost,          lost,          lost,          lost),
     ev.ServerPaused:        (paused,        paused,        paused,        paused,        paused),

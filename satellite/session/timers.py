@@ -36,12 +36,18 @@ class Timer:
     Attributes:
         due_s: when it is over, on the clock of `now_s`; None while it is paused.
         left_s: when paused, how much is left.
+        missed: Home Assistant was away when it was over.
     """
 
     id: str
     name: str
     due_s: float | None
     left_s: float = 0.0
+    missed: bool = False
+
+    def due(self, now_s: float) -> bool:
+        """Its time has come."""
+        return self.due_s is not None and now_s >= self.due_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,14 @@ class Timers:
     @property
     def deadline_s(self) -> float | None:
         """When a Tick is wanted."""
-        patience_s = FORGOTTEN_S if self.connected else OWN_CLOCK_S
-        times = [timer.due_s + patience_s for timer in self.running if timer.due_s is not None]
+        times = [self.gives_up_s(timer) for timer in self.running if timer.due_s is not None]
         times += [] if self.ring_at_s is None else [self.ring_at_s]
         return min(times, default=None)
+
+    def gives_up_s(self, timer: Timer) -> float:
+        """Until when Home Assistant's word is waited for."""
+        patience_s = FORGOTTEN_S if self.connected and not timer.missed else OWN_CLOCK_S
+        return math.inf if timer.due_s is None else timer.due_s + patience_s
 
 
 Step: TypeAlias = tuple[Timers, list[fx.Effect]]
@@ -87,13 +97,20 @@ def step(timers: Timers, event: ev.Event, now_s: float) -> Step:
         case ev.TimerChanged():
             timers = _changed(timers, event, now_s)
         case ev.ServerConnected():
-            timers = replace(timers, connected=True)
+            timers = _connected(timers, now_s)
         case ev.ServerLost():
             timers = replace(timers, connected=False)
         case ev.WakeDetected() | ev.RemoteWake() | ev.AlarmDismissed():
             timers = replace(timers, alarms=(), ring_at_s=None)
     timers = _expire(timers, now_s)
     return (timers, [fx.StopCue(_ALARM)]) if rang and not timers.alarms else _ring(timers, now_s)
+
+
+def _connected(timers: Timers, now_s: float) -> Timers:
+    """What was over before nobody has heard of."""
+    away = not timers.connected
+    running = tuple(replace(timer, missed=timer.missed or (away and timer.due(now_s))) for timer in timers.running)
+    return replace(timers, running=running, connected=True)
 
 
 def _changed(timers: Timers, event: ev.TimerChanged, now_s: float) -> Timers:
@@ -150,11 +167,10 @@ def _forget_alarm(timers: Timers, number: str) -> Timers:
 
 def _expire(timers: Timers, now_s: float) -> Timers:
     """Timers whose time has come, and alarms that have rung long enough."""
-    patience_s = FORGOTTEN_S if timers.connected else OWN_CLOCK_S
-    over = tuple(timer for timer in timers.running if timer.due_s is not None and now_s >= timer.due_s + patience_s)
+    over = tuple(timer for timer in timers.running if now_s >= timers.gives_up_s(timer))
     timers = replace(timers, running=tuple(timer for timer in timers.running if timer not in over))
-    if not timers.connected:
-        for timer in over:
+    for timer in over:
+        if timer.missed or not timers.connected:
             timers = _begin_alarm(timers, timer.id, timer.name, now_s, confirmed=False)
             timers = replace(timers, rung=(*timers.rung, timer.id)[-MOST:])
     alarms = tuple(alarm for alarm in timers.alarms if now_s < alarm.until_s)

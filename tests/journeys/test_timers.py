@@ -70,6 +70,19 @@ def test_a_timer_rings_until_the_wake_word(home: RunHome) -> None:
     home(story, on_stream=only_listen)
 
 
+def test_a_stop_word_ends_an_alarm_and_nothing_else_follows(home: RunHome) -> None:
+    async def story(home: Home) -> None:
+        await home.ha.timer("finished", "a")
+        await rings(home)
+        home.say_wake_word()
+        await is_silent_again(home)
+        assert (await home.box.status())["turns"] == 0
+        assert home.ha.runs == []
+
+    words = 'model = "hey_jarvis"\nstop = true\n\n[[wake_word]]\nmodel = "alexa"'
+    home(story, on_stream=only_listen, settings={"[wake_word]": words})
+
+
 def test_a_timer_that_ends_while_home_assistant_is_away_rings_by_our_own_clock(home: RunHome) -> None:
     async def story(home: Home) -> None:
         await home.ha.timer("started", "a", total_seconds=0.5, name="eggs")

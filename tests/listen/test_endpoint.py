@@ -113,6 +113,17 @@ def test_nobody_speaks_for_5_s() -> None:
     assert 0 <= ended.at - BEGIN - 5 * RATE_HZ < WINDOW
 
 
+def test_after_an_answer_that_asks_it_waits_as_long_as_that_is_configured() -> None:
+    config = CommandConfig(no_speech_s=5, follow_up_s=2)
+    for follows_up, wait_s in ((True, 2), (False, 5)):
+        endpointer = VoiceEndpointer(config, 7, BEGIN, follows_up=follows_up)
+        events = [endpointer.process(BEGIN + n * WINDOW, 0.0) for n in range(1, windows(6))]
+        (ended,) = [event for event in events if event]
+        assert isinstance(ended, SpeechEnded)
+        assert ended.reason is EndReason.NO_SPEECH
+        assert ended.at - BEGIN == pytest.approx(wait_s * RATE_HZ, abs=WINDOW)
+
+
 def test_whoever_begins_in_the_last_moment_is_heard_out() -> None:
     quiet = windows(5) - 2
     started, ended = hear([0.0] * quiet + [0.9] * 20 + [0.0] * 30)
