@@ -51,10 +51,8 @@ class Preprocessor:
         settings = InputSettings(sample_rate=sample_rate, **options)
         self._converter = Converter(AudioFormat(input_rate, input_channels, 2), sample_rate, 1)
         self._conditioning = conditioning(settings)
-        self._rate_hz = sample_rate
-        self._heard = 0
-        # Time is that of the sound: nothing here looks at a clock.
-        self._echo = Echo(settings, lambda: self._heard / sample_rate) if settings.aec else None
+        self._time = _SoundTime(sample_rate)
+        self._echo = Echo(settings, self._time) if settings.aec else None
 
     def process(self, pcm: bytes | npt.NDArray[Any]) -> Float32:
         """What is ready now, shape (n,), from -1 to 1: blocks and rate conversion hold sound back.
@@ -107,8 +105,19 @@ class Preprocessor:
     def _echoless(self, frames: Int16) -> Int16:
         if self._echo is None:
             return frames
-        self._heard += len(frames)
-        return self._echo.canceller.process(frames[:, 0], self._heard / self._rate_hz)[:, None]
+        self._time.frames += len(frames)
+        return self._echo.canceller.process(frames[:, 0], self._time())[:, None]
+
+
+class _SoundTime:
+    """Seconds of the sound that was heard: nothing here looks at a clock."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self.frames = 0
+
+    def __call__(self) -> float:
+        return self.frames / self._rate_hz
 
 
 def _bytes(pcm: bytes | npt.NDArray[Any]) -> bytes:

@@ -13,7 +13,9 @@ from speech import model
 
 from satellite.codec.wav import write_wav
 from satellite.core.audio import AudioFormat
+from satellite.dsp import speex
 from satellite.library.microphone import Microphone
+from satellite.library.preprocessor import Preprocessor
 from satellite.library.speaker import Speaker
 
 ROUNDS = [100, pytest.param(1_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
@@ -67,6 +69,26 @@ def test_a_speaker_leaves_nothing_behind(tmp_path: Path, rounds: int) -> None:
         speaker.start()
         speaker.write(bytes(320))
         speaker.stop()
+
+    assert leaked_kib(round_, rounds) < allowed_kib(rounds)
+
+
+@pytest.mark.skipif(bool(speex.missing()), reason="libspeexdsp1 is not installed")
+@pytest.mark.parametrize("rounds", [20, *ROUNDS[1:]])
+def test_an_echo_canceller_and_tracks_leave_nothing_behind(tmp_path: Path, rounds: int) -> None:
+    said = tmp_path / "said.wav"
+    write_wav(said, np.full(320, 500, np.int16).tobytes(), AudioFormat(16_000, 1, 2))
+
+    def round_() -> None:
+        with Microphone(device=f"wav:{said}", aec=True) as mic:
+            speaker = Speaker(device=f"wav:{tmp_path}/played.wav", heard_by=mic)
+            speaker.start()
+            speaker.add_track().write(bytes(320))
+            assert len(mic.read() or b"") == 640
+            speaker.stop()
+        prepare = Preprocessor(aec=True)
+        prepare.push_aec_reference(bytes(320))
+        assert len(prepare.process(bytes(320))) + len(prepare.flush()) == 160
 
     assert leaked_kib(round_, rounds) < allowed_kib(rounds)
 
