@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import index
 
 from satellite.core.audio import AudioFormat, Int16, samples_of
@@ -26,7 +26,7 @@ class AudioFrame:
         num_channels: how many samples there are of each moment.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     sample_rate: int
     num_channels: int
 

@@ -90,6 +90,7 @@ def test_a_frame_knows_its_rate_channels_and_length() -> None:
     frame = AudioFrame(bytes(80), 16_000, 2)
     assert (frame.samples_per_channel, frame.duration_s, frame.samples.shape) == (20, 20 / 16_000, (20, 2))
     assert AudioFrame(bytes(80), 16_000, 1).samples.shape == (40,)
+    assert repr(frame) == "AudioFrame(sample_rate=16000, num_channels=2)"
 
 
 def test_files_one_after_the_other_keep_the_rate_of_the_first() -> None:
