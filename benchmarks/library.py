@@ -133,12 +133,24 @@ def latency(what: str, seconds: float) -> Cost:
     cards = VirtualCards(Path(tempfile.mkdtemp(prefix="satellite-benchmark-")))
     os.environ.update(cards.env())
     ARRIVALS[what](1)
-    before_s = time.process_time()
+    before, before_s = len(starts(cards)), time.process_time()
     arrivals = ARRIVALS[what](round(seconds * RATE_HZ / CHUNK))
     cpu_s = time.process_time() - before_s
-    began_s = float([event for event in cards.events("mic") if event[3] == "start"][-1][0])
-    late_ms = [(at - began_s - (index + 1) * CHUNK / RATE_HZ) * 1000 for index, at in enumerate(arrivals)]
-    return {"median_ms": median(late_ms), "p95_ms": quantile(late_ms, 0.95), "cpu_ms": cpu_s * 1000 / seconds}
+    # After an overrun, which the others have on a busy machine, capture starts anew: what comes then is not counted.
+    began_s, *again = starts(cards)[before:]
+    counted = [at for at in arrivals if not again or at < again[0]]
+    late_ms = [(at - began_s - (index + 1) * CHUNK / RATE_HZ) * 1000 for index, at in enumerate(counted)]
+    return {
+        "median_ms": median(late_ms),
+        "p95_ms": quantile(late_ms, 0.95),
+        "cpu_ms": cpu_s * 1000 / seconds,
+        "overruns": len(again),
+    }
+
+
+def starts(cards: Any) -> list[float]:
+    """When the virtual card began to capture, each time."""
+    return [float(event[0]) for event in cards.events("mic") if event[3] == "start"]
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------
@@ -215,9 +227,21 @@ def page(runs: int, seconds: float) -> str:
                 ],
             ),
             table(
-                ["20 ms from the virtual card", "late by, median, ms", "p95, ms", "CPU for a second of it, ms"],
                 [
-                    [name, f"{cost['median_ms']:.1f}", f"{cost['p95_ms']:.1f}", f"{cost['cpu_ms']:.1f}"]
+                    "20 ms from the virtual card",
+                    "late by, median, ms",
+                    "p95, ms",
+                    "overruns",
+                    "CPU for a second of it, ms",
+                ],
+                [
+                    [
+                        name,
+                        f"{cost['median_ms']:.1f}",
+                        f"{cost['p95_ms']:.1f}",
+                        f"{cost['overruns']:.0f}",
+                        f"{cost['cpu_ms']:.1f}",
+                    ]
                     for name, cost in lates.items()
                 ],
             ),
