@@ -29,6 +29,8 @@ CHANNELS = range(1, 33)
 WIDTHS_BYTES = range(1, 5)
 # Of a service; more are not looked at.
 WAKE_WORDS = 200
+# Home Assistant's have 26 characters; those of timers that run are kept.
+_TIMER_ID = 200
 # A year of sound.
 _LAST_MS = 366 * 86_400_000
 
@@ -143,7 +145,7 @@ def _records(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 
 def _timer(kind: str) -> Callable[[Frame], ev.TimerChanged]:
-    return lambda frame: ev.TimerChanged(kind, _text(frame.data, "id"), frame.data)
+    return lambda frame: ev.TimerChanged(kind, _text(frame.data, "id")[:_TIMER_ID], frame.data)
 
 
 _DECODERS: dict[str, Callable[[Frame], Received]] = {

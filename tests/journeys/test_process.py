@@ -7,6 +7,8 @@ import contextlib
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import wave
@@ -16,12 +18,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes_ha import FakeHomeAssistant
-from journeys.box import Box, clip, quiet, tone
+from journeys.box import PATIENCE_S, Box, clip, quiet, tone
 from journeys.conftest import HABITS, SPEED, WARM_UP_S, Home
 from journeys.faults import answer
 from journeys.wall_clock import WallClock
 from satcard.satcard import VirtualCards
 
+from satellite.app.daemon import WATCH_S
 from satellite.core.errors import SatelliteError
 from satellite.network.outbox import SOUND_BYTES
 
@@ -248,6 +251,48 @@ def test_after_an_hour_of_being_muted_by_home_assistant_it_serves_as_before(
         show(f"muted for {minutes} minutes of its microphone's sound: memory grew by {grown} bytes")
 
     home(story, on_stream=answer, mic_speed=speed)
+
+
+def test_its_supervisor_hears_of_it_while_a_loss_is_handled_and_not_while_it_stands_still(tmp_path: Path) -> None:
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.setblocking(False)
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "30000000"}
+
+    async def told(*texts: str) -> None:
+        """Wait until each was told, one after the other."""
+        for text in texts:
+            async with asyncio.timeout(PATIENCE_S):
+                while text not in (await asyncio.get_running_loop().sock_recv(manager, 1000)).decode():
+                    pass
+
+    def forget() -> None:
+        with contextlib.suppress(BlockingIOError):
+            while manager.recv(1000):
+                pass
+
+    async def live() -> None:
+        cards = VirtualCards(tmp_path / "cards")
+        async with Box(tmp_path, cards, environment=environment) as box:
+            await told("READY=1", "microphone: open", "WATCHDOG=1")
+            cards.unplug("mic")
+            await told("microphone: lost", "WATCHDOG=1", "WATCHDOG=1")
+            box.signal(signal.SIGSTOP)
+            await asyncio.to_thread(os.waitid, os.P_PID, box.pid, os.WSTOPPED | os.WNOWAIT)
+            forget()
+            # Not a wait for something: nothing is to come for twice as long as it usually takes.
+            await asyncio.sleep(2 * WATCH_S)
+            with pytest.raises(BlockingIOError):
+                manager.recv(1000)
+            box.signal(signal.SIGCONT)
+            cards.plug("mic")
+            await told("microphone: open", "WATCHDOG=1")
+            box.signal(signal.SIGTERM)
+            await told("STOPPING=1")
+            assert await box.ended() == 0
+
+    with manager:
+        asyncio.run(live())
 
 
 ASK = """

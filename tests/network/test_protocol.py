@@ -85,6 +85,12 @@ def test_sound_is_its_payload_whatever_its_time_stamp(timestamp: object) -> None
     assert event.pcm == b"abcd"
 
 
+def test_the_number_of_a_timer_is_kept_and_so_it_is_bounded() -> None:
+    event = decode(Frame("timer-started", {"id": "7" * 10_000, "total_seconds": 5}))
+    assert isinstance(event, ev.TimerChanged)
+    assert event.id == "7" * 200
+
+
 def test_a_timer_keeps_all_that_was_said_of_it() -> None:
     event = decode(Frame("timer-started", {"id": "7", "total_seconds": 5, "name": "eggs"}))
     assert isinstance(event, ev.TimerChanged)
