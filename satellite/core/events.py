@@ -182,6 +182,13 @@ class WorkShed:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkResumed:
+    """The board has room again for `what`, which it had given up."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackStarted:
     """The first samples of `source` were given to the speaker, at `written_s` on the monotonic clock."""
 
@@ -342,6 +349,7 @@ Event: TypeAlias = (
     | MicrophoneHeard
     | MicrophoneEnded
     | WorkShed
+    | WorkResumed
     | PlaybackStarted
     | PlaybackFinished
     | ServerConnected
