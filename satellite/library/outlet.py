@@ -194,11 +194,15 @@ class Outlet:
                     self._bell.ring()
 
     def _finish(self, sink: Sink, mixer: Mixer) -> None:
-        """Nothing more came in time: play what is left, its last period filled with silence."""
+        """Nothing more came in time: play what is left, its last period filled with silence.
+
+        A period of silence follows: who writes at the pace of the card is ahead of it from now on.
+        """
         for strand in self._strands.values():
             strand.flush()
         while any(strand.ready for strand in self._strands.values()):
             self._play(sink, mixer)
+        self._play(sink, mixer)
         rate_hz = sink.format.rate_hz
         deadline_s = time.monotonic() + sink.queued_frames() / rate_hz + _MARGIN_S
         while (queued := sink.queued_frames()) and time.monotonic() < deadline_s:
