@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from broken_speex import broken_speex
 from signals import noise
 from speech import clip, model
 
 from satellite.app import build
-from satellite.config import Config, ListeningConfig, PathsConfig, SpeakerConfig, WakeWordConfig
+from satellite.config import Config, ListeningConfig, MicrophoneConfig, PathsConfig, SpeakerConfig, WakeWordConfig
 from satellite.core.audio import Frame
 from satellite.core.effects import ListenSettings
 from satellite.core.events import WakeDetected
 from satellite.detect.microwakeword import missing
+from satellite.dsp import canceller
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -95,3 +100,32 @@ def test_the_wake_words_run_on_the_incremental_embedding_unless_it_cannot_be_mad
 def test_without_a_speaker_there_is_no_echo_to_cancel() -> None:
     assert build.echoes(Config())
     assert not build.echoes(Config(speaker=SpeakerConfig(device="none")))
+
+
+@pytest.mark.parametrize(("aec", "name"), [("webrtc", "WebRTC"), ("speex", "SpeexDSP"), ("auto", "SpeexDSP")])
+def test_each_echo_canceller_is_there_by_its_name(aec: str, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    if canceller.missing("speex" if aec == "auto" else aec):
+        pytest.skip(f"{name} is not installed")
+    caplog.set_level("INFO")
+    config = Config(microphone=MicrophoneConfig(aec=aec))
+    echo = build.echo(config, build.reference(config))
+    assert echo is not None
+    assert echo.statistics().off is False
+    assert caplog.messages == [f"the echo of the speaker is cancelled by {name}"]
+
+
+@pytest.mark.parametrize("aec", ["auto", "speex"])
+def test_where_its_library_gives_none_auto_goes_on_and_a_name_is_an_error(tmp_path: Path, aec: str) -> None:
+    """In a process of its own: the loader looks into the folder only when a process begins."""
+    program = (
+        "from satellite.app import build; from satellite.config import Config, MicrophoneConfig\n"
+        f"config = Config(microphone=MicrophoneConfig(aec={aec!r}))\n"
+        "print(build.echo(config, build.reference(config)))"
+    )
+    folder = broken_speex(tmp_path, "NO_STATE").parent
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    if aec == "auto":
+        assert (done.returncode, done.stdout) == (0, "None\n"), done.stderr
+    else:
+        assert "EngineMissing: microphone.aec: libspeexdsp.so.1 gives no echo canceller" in done.stderr
