@@ -267,7 +267,8 @@ def test_10_a_duplicate_is_survived_in_silence(home: RunHome) -> None:
         home.say_command()
         await home.ha.wait_for("played", 2)
 
-    home(story, on_stream=nothing_to_say, habits=replace(HABITS, refuses_duplicates=True, duplicate_s=60.0))
+    habits = replace(HABITS, refuses_duplicates=True, duplicate_s=60.0)
+    home(story, on_stream=nothing_to_say, habits=habits, settings={"sounds": 'awake = "off"'})
 
 
 def test_11_a_connection_that_breaks_in_the_middle_of_a_chunk(home: RunHome) -> None:
