@@ -7,6 +7,7 @@ for sound, and opens the files and addresses in it.
 from __future__ import annotations
 
 import ctypes
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ from satellite.codec.mp3 import FrameCutter, Trim
 from satellite.core.audio import AudioFormat, Int16, to_int16
 from satellite.core.encoding import Encoding, decode
 from satellite.core.errors import AudioFormatError
+
+log = logging.getLogger(__name__)
 
 _CONTAINERS = {Kind.AAC: "aac", Kind.FLAC: "flac", Kind.OGG: "ogg", Kind.WEBM: "matroska", Kind.MP4: "mov"}
 _MPEG_LAYERS = {1: "mp1float", 2: "mp2float", 3: "mp3float"}
@@ -48,7 +51,11 @@ _MOST_DAMAGED = 50
 
 def _bound_memory() -> None:
     # PyAV does not offer it; a name is looked for in the libraries of its module, too.
-    bound = ctypes.CDLL(av._core.__file__).av_max_alloc  # noqa: SLF001
+    try:
+        bound = ctypes.CDLL(av._core.__file__).av_max_alloc  # noqa: SLF001
+    except (OSError, AttributeError) as error:
+        log.warning("FFmpeg's memory is not bounded, for this build of PyAV hides av_max_alloc: %s", error)
+        return
     bound.argtypes, bound.restype = [ctypes.c_size_t], None
     bound(_LONGEST_BLOCK_BYTES)
 

@@ -51,3 +51,14 @@ def test_wav_needs_no_extra_and_loads_none(tmp_path: Path) -> None:
 
 def test_with_the_extra_it_is_loaded_when_it_is_needed(tmp_path: Path) -> None:
     assert run("mp3", tmp_path) == ["stream 72000", "file 33075", "True"]
+
+
+def test_an_own_sound_that_needs_the_extra_is_one_line_for_its_owner(tmp_path: Path) -> None:
+    (tmp_path / "own.mp3").write_bytes(material("mp3"))
+    (tmp_path / "satellite.toml").write_text(f'[sounds]\nerror = "{tmp_path / "own.mp3"}"\n')
+    program = f"import sys; {MISSING}; from satellite.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "--config", str(tmp_path / "satellite.toml"), "--check-config"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=50)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert f"sounds.error: {tmp_path / 'own.mp3'}: MP3 needs the extra [codecs]; run scripts/setup codecs" in line
