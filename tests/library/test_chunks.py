@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from speech import clip, model
 
 from satellite.core.audio import RATE_HZ, AudioFormat
+from satellite.dsp import speex
 from satellite.library.chunks import Chunker, Heard
+from satellite.library.echo import Echo
 from satellite.library.settings import InputSettings
 from satellite.library.speaking import detector
 
@@ -85,3 +87,32 @@ def test_time_never_runs_backwards_when_late_sound_is_followed_by_timely_sound()
     assert times == sorted(times)
     assert times[0] == pytest.approx(1.0)
     assert times[-1] == pytest.approx(1.6, abs=0.01)
+
+
+@PATIENT
+@given(
+    before=st.integers(0, 6_000),
+    after=st.integers(0, 6_000),
+    lost_s=st.floats(0, 2.5),
+    settings=st.builds(
+        InputSettings,
+        sample_rate=st.sampled_from([16_000, 22_050, 48_000]),
+        frames_per_buffer=st.integers(64, 3_000),
+        vad=st.sampled_from([False, "energy"]),
+        agc=st.sampled_from([False, "slow"]),
+        aec=st.just(not speex.missing()),
+    ),
+)
+def test_what_is_lost_is_silence_in_its_place(before: int, after: int, lost_s: float, settings: InputSettings) -> None:
+    echo = Echo(settings).canceller if settings.aec else None
+    chunker = Chunker(settings, AudioFormat(RATE_HZ, 1, 2), detector(settings), echo)
+    found = chunker.feed(bytes(2 * before), 10.0)
+    for part in chunker.lose(lost_s, 20.0):
+        found += part
+    found += chunker.feed(bytes(2 * after), 21.0) + chunker.flush(21.0)
+    frames = sum(len(heard.chunk.data) for heard in found) // 2
+    rate_hz = settings.sample_rate
+    assert abs(frames - round(lost_s * rate_hz) - (before + after) * rate_hz / RATE_HZ) <= 2
+    times = [heard.chunk.timestamp for heard in found]
+    assert times == sorted(times)
+    assert [heard.chunk.sequence for heard in found] == list(range(len(found)))
