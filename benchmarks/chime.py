@@ -54,6 +54,7 @@ ACCEPTED_S = 0.02
 GAPS_MS = (0, 100, 200, 300)
 LEVELS_DB = (0, 10, 20)
 BEFORE_S, AFTER_S = 2.0, 1.5
+FEW, MANY = 3, 30
 
 
 # --- sound ------------------------------------------------------------------------------------------------------------
@@ -205,22 +206,22 @@ HOW = {"as it is": (), "subtracted": ("subtracted",), "SpeexDSP": ("speex",)}
 
 def over_the_chime(count: int, recogniser: str) -> str:
     """Commands with and without a chime."""
+    gaps_ms, levels_db = (GAPS_MS, LEVELS_DB) if count > FEW else (GAPS_MS[:1], LEVELS_DB[:1])
     said, plain = [], []
-    for gap_ms in GAPS_MS:
+    for gap_ms in gaps_ms:
         chosen = list(understood_without(count, gap_ms, recogniser))
         said += [turn for turn, _ in chosen]
         plain += [heard for _, heard in chosen]
     rows = []
-    for echo_db in LEVELS_DB:
+    for echo_db in levels_db:
         for how in HOW:
             rows.append((how, f"{echo_db:+d} dB", *_cells(said, plain, how, echo_db, recogniser)))
             print(rows[-1], file=sys.stderr, flush=True)
-    gaps = ", ".join(map(str, GAPS_MS))
     return table(
         (
             "the chime is",
             "echo",
-            f"same text, of {count}: speech {gaps} ms after the hop",
+            f"same text, of {count}: speech {', '.join(map(str, gaps_ms))} ms after the hop",
             "residual, dB: median / worst",
             "voice, dB",
             "command ends later by, ms",
@@ -234,7 +235,7 @@ def over_the_chime(count: int, recogniser: str) -> str:
 def understood_without(count: int, gap_ms: int, recogniser: str) -> Iterator[tuple[Turn, Heard]]:
     """So many commands that are understood when there is no chime: a text that is wrong anyway shows nothing."""
     turns = [_turn(text, voice, gap_ms) for voice in VOICES for text in SENTENCES]
-    turns = turns if recogniser and count > 3 else turns[:count]
+    turns = turns if recogniser and count > FEW else turns[:count]
     plain = [live(np.zeros(9, np.int16), sixteen_bits(turn.sound), Room(), ()) for turn in turns]
     texts = understood(plain, recogniser) if recogniser else [turn.said for turn in turns]
     right = [(turn, heard) for turn, heard, text in zip(turns, plain, texts, strict=True) if text == turn.said]
@@ -255,7 +256,7 @@ def _cells(said: Sequence[Turn], plain: Sequence[Heard], how: str, echo_db: floa
         voice_db.append(20 * np.log10(abs(float(one.passed[span] @ command)) / float(command @ command)))
     if recogniser:
         same = [text == turn.said for text, turn in zip(understood(heard, recogniser), said, strict=True)]
-        each = len(same) // len(GAPS_MS)
+        each = len(same) // len({turn.begin for turn in said})
         yield ", ".join(str(sum(same[begin : begin + each])) for begin in range(0, len(same), each))
     else:
         yield "not asked"
@@ -325,7 +326,7 @@ def main() -> None:
         raise SystemExit(why)
     if not options.recogniser:
         print("no recogniser is named (--recogniser PYTHON): what is understood is not counted", file=sys.stderr)
-    parts = [TABLES[name](3 if options.tiny else 30, options.recogniser) for name in options.tables or TABLES]
+    parts = [TABLES[name](FEW if options.tiny else MANY, options.recogniser) for name in options.tables or TABLES]
     publish("chime", "\n\n".join([conditions("numpy", "onnxruntime"), *parts]), write=options.write)
 
 

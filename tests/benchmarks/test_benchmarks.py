@@ -48,6 +48,21 @@ def test_the_benchmark_of_the_echo_runs_and_hears_over_it() -> None:
     assert heard == {f"speex, {level}": 3 for level in levels}
 
 
+@pytest.mark.skipif(bool(speex.missing()) or not which("espeak-ng"), reason="libspeexdsp1 or espeak-ng is missing")
+def test_the_benchmark_of_the_chime_runs_and_takes_it_out() -> None:
+    assert all(model(name).is_file() for name in ("alexa", "melspectrogram", "embedding", "silero_vad"))
+    done = run("chime", "--tiny")
+    assert done.returncode == 0, done.stderr
+    told = {row[0]: row[1:] for row in rows(done.stdout)}
+    typical, worst = map(int, told["subtracted"][2].split(" / "))
+    assert typical <= -15
+    assert worst < 0
+    assert abs(float(told["subtracted"][3])) < 1
+    second = {name: int(cells[1]) for name, cells in told.items() if name.startswith(("delay", "direct", "clocks"))}
+    assert len(second) == 5
+    assert max(second.values()) <= -15
+
+
 def test_the_daemons_benchmark_runs_and_names_the_machine() -> None:
     assert all(model(name).is_file() for name in ("alexa", "melspectrogram", "embedding", "silero_vad"))
     done = run("daemon", "--tiny")
