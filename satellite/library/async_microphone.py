@@ -12,7 +12,7 @@ from satellite.library.at_once import MicrophoneAtOnce
 from satellite.library.chunks import Chunk
 from satellite.library.incoming import End
 from satellite.library.microphone import chunk_or_end
-from satellite.library.settings import InputOptions, InputSettings, Samples
+from satellite.library.settings import InputOptions, Samples, settings_of
 
 
 class AsyncMicrophone(MicrophoneAtOnce):
@@ -35,7 +35,7 @@ class AsyncMicrophone(MicrophoneAtOnce):
     """
 
     def __init__(self, **options: Unpack[InputOptions]) -> None:
-        super().__init__(InputSettings(**options))
+        super().__init__(settings_of("AsyncMicrophone", InputOptions, options))
         self._one_at_a_time = asyncio.Lock()
 
     @classmethod

@@ -16,7 +16,7 @@ from satellite.core.audio import AudioFormat, Int16, to_int16
 from satellite.core.errors import SamplesUnfit, SettingOutOfRange, VadUnknown
 from satellite.dsp.convert import Converter, check
 from satellite.library.chunks import Chunk, Chunker, Heard
-from satellite.library.settings import FileOptions, InputSettings, Samples
+from satellite.library.settings import FileOptions, InputSettings, Samples, settings_of
 from satellite.library.speaking import Detector, HoldOff, Scored, detector
 from satellite.library.wav_file import WavFile
 
@@ -91,7 +91,7 @@ class File:
     """
 
     def __init__(self, path: str | Path, **options: Unpack[FileOptions]) -> None:
-        settings = InputSettings(**options)
+        settings = settings_of("File", FileOptions, options)
         # A mistake in its name is told here and not at the first read.
         Path(path).stat()
         self._prepare(str(path), lambda: _decoded(Path(path)), settings)
@@ -114,7 +114,7 @@ class File:
         recording._prepare(  # noqa: SLF001 - its own
             f"{len(samples)} samples at {input_rate} Hz",
             lambda: ((form, pcm[at : at + size]) for at in range(0, len(pcm), size)),
-            InputSettings(**options),
+            settings_of("File.buffer", FileOptions, options),
             misfits,
         )
         return recording

@@ -13,7 +13,7 @@ from satellite.dsp.convert import Converter
 from satellite.dsp.echo import EchoStatistics
 from satellite.library.conditioning import conditioning
 from satellite.library.echo import Echo
-from satellite.library.settings import InputSettings, PreprocessorOptions
+from satellite.library.settings import PreprocessorOptions, settings_of
 
 
 class Preprocessor:
@@ -48,7 +48,7 @@ class Preprocessor:
         sample_rate: int = 16_000,
         **options: Unpack[PreprocessorOptions],
     ) -> None:
-        settings = InputSettings(sample_rate=sample_rate, **options)
+        settings = settings_of("Preprocessor", PreprocessorOptions, options, sample_rate=sample_rate)
         self._converter = Converter(AudioFormat(input_rate, input_channels, 2), sample_rate, 1)
         self._conditioning = conditioning(settings)
         self._time = _SoundTime(sample_rate)

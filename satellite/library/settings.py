@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict
@@ -252,6 +252,22 @@ class OutputSettings:
         check_device(self.device)
         check_device(self.device)
         _number(SettingOutOfRange, "queue_ms", self.queue_ms, 20, 60_000)
+
+
+def settings_of(kind: str, allowed: type, options: Mapping[str, Any], **more: Any) -> InputSettings:
+    """The settings that these keyword arguments ask for.
+
+    Args:
+        allowed: the typed dictionary that has their names.
+
+    Raises:
+        TypeError: `kind` has no such argument.
+        ArgumentError: something is out of range.
+    """
+    for name in options:
+        if name not in allowed.__annotations__:
+            raise TypeError(f"{kind}() got an unexpected keyword argument {name!r}")
+    return InputSettings(**more, **options)
 
 
 def check_device(device: object) -> None:

@@ -4,13 +4,16 @@ import contextlib
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satellite.core import errors
 from satellite.library.async_microphone import AsyncMicrophone
+from satellite.library.file import File
 from satellite.library.microphone import Microphone
+from satellite.library.preprocessor import Preprocessor
 from satellite.library.settings import InputSettings, VadOptions
 from satellite.library.speaker import Speaker
 
@@ -89,6 +92,19 @@ def test_each_detector_has_its_threshold_unless_one_is_given() -> None:
 def test_a_device_is_a_number_or_a_name(kind: Any, device: object) -> None:
     with pytest.raises(errors.SettingOutOfRange, match="a number, a name or None"):
         kind(device=device)
+
+
+def test_arguments_that_are_none_are_refused_and_never_ignored() -> None:
+    silence: Any = np.zeros(160, np.int16)
+    wishes: list[tuple[Any, str]] = [
+        (lambda: AsyncMicrophone(sampel_rate=16_000), "AsyncMicrophone"),  # type: ignore[call-arg]
+        (lambda: File.buffer(silence, 16_000, device="USB"), "File.buffer"),  # type: ignore[call-arg]
+        (lambda: File("said.wav", aec=True), "File"),  # type: ignore[call-arg]
+        (lambda: Preprocessor(vad="silero"), "Preprocessor"),  # type: ignore[call-arg]
+    ]
+    for wish, name in wishes:
+        with pytest.raises(TypeError, match=rf"{name}\(\) got an unexpected keyword argument"):
+            wish()
 
 
 def test_settings_of_speech_detection_can_be_kept_together_for_several() -> None:
