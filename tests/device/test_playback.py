@@ -654,13 +654,14 @@ def test_an_alarm_is_gone_from_the_card_within_50_ms(
 def test_one_of_two_sounds_is_gone_from_the_card_within_50_ms_and_the_other_goes_on_without_a_gap(
     start: StartPlayback, cards: VirtualCards, name: str | int
 ) -> None:
-    playback = start(alsa())
     late_s: list[float] = []
-    while min(late_s, default=1.0) >= 0.05 and len(late_s) < TRIES:
-        # The alarm is heard as 300 beside speech, and alone as 3,000.
+    while min(late_s, default=1.0) >= 0.05 and len(late_s) < TRIES // 2:
+        # Anew each time: one that has run dry writes farther ahead from then on.
+        playback = start(alsa())
         playback.begin(0, CARD)
         playback.feed(0, np.full(4 * 48_000, 10_000, "<i2").tobytes())
         wait_until(lambda: cards.heard()[-100:].max(initial=0) == 10_000)
+        # Beside speech the alarm is heard as 300, alone as 3,000.
         playback.cue("timer", np.full(4 * 48_000, 3_000, "<i2").tobytes(), CARD, Priority.ALARM)
         wait_until(lambda: cards.heard()[-100:].max(initial=0) == 10_300)
         at = len(cards.heard())
@@ -669,8 +670,8 @@ def test_one_of_two_sounds_is_gone_from_the_card_within_50_ms_and_the_other_goes
         heard = cards.heard()[at : at + 9_600]
         still = np.flatnonzero(heard > (10_000 if name else 5_000))
         late_s.append((still[-1] + 1) / 48_000 if heard.all() and len(still) else 1.0)
-        playback.silence()
-        wait_until(lambda: not playback.playing and not cards.heard()[-100:].any())
+        playback.stop()
+        cards.forget_heard()
     assert min(late_s) < 0.05, late_s
 
 
