@@ -35,7 +35,7 @@ from satellite.dsp.resample import Resampler
 from satellite.dsp.spectrum import PowerSpectra
 from satellite.listen.digital_silence import DigitalSilence
 from satellite.listen.listener import Listener
-from satellite.listen.overload import Overload
+from satellite.listen.overload import Overload, Piece
 from satellite.listen.preroll import RingBuffer
 
 ROOT = Path(__file__).parent.parent
@@ -178,7 +178,7 @@ def figures(parts: Sequence[Int16]) -> list[Any]:
 
 
 def shed(parts: Sequence[Int16]) -> list[Any]:
-    overload = Overload([("all", lambda: None)])
+    overload = Overload([Piece("all", lambda: None, lambda: None)])
     for _ in range(5):
         for part in parts:
             overload.took(len(part), len(part) * 0.05)

@@ -47,6 +47,7 @@ LINES: dict[type, tuple[int, Callable[[Any], str]]] = {
         logging.WARNING,
         lambda e: f"too much for this board ({e.p95_ms:.0f} ms for each 80 ms of sound): from now on without {e.what}",
     ),
+    ev.WorkResumed: (logging.INFO, lambda e: f"this board has room again, and tries it with {e.what}"),
     ev.AudioLost: (logging.WARNING, lambda e: f"about {e.count} samples lost: {e.cause}"),
     ev.TimerChanged: (logging.INFO, lambda e: f"timer {e.id[:TEXT]!r} {e.kind}"),
     fx.RemoteDeaf: (

@@ -23,6 +23,8 @@ class WakeEngine(Protocol):
 
     def keep_only(self, name: str) -> None: ...
 
+    def keep_all(self) -> None: ...
+
     def statistics(self) -> WakeWordStatistics: ...
 
     def fresh(self) -> WakeEngine: ...
@@ -38,6 +40,9 @@ class NoWords:
         return []
 
     def keep_only(self, _name: str) -> None:
+        """There is nothing to keep."""
+
+    def keep_all(self) -> None:
         """There is nothing to keep."""
 
     def fresh(self) -> NoWords:
@@ -71,9 +76,13 @@ class Together:
 
     def keep_only(self, name: str) -> None:
         """Look for this word alone; all others score 0."""
-        self._engines = [engine for engine in self._engines if name in {model.name for model in engine.models}]
         for engine in self._engines:
             engine.keep_only(name)
+
+    def keep_all(self) -> None:
+        """Look for all words again."""
+        for engine in self._engines:
+            engine.keep_all()
 
     def statistics(self) -> WakeWordStatistics:
         """Hops of all alike; warm when all are."""

@@ -110,7 +110,9 @@ class MicroWakeWords:
         self.models: tuple[WakeModel, ...] = tuple(models)
         package = _package()
         self._features = package.MicroWakeWordFeatures()
-        self._words = {model.name: _open(package, model) for model in models}
+        self._words = self._all = {model.name: _open(package, model) for model in models}
+        # A word that was left out scores nothing before it has forgotten what it heard then.
+        self._warm_at = dict.fromkeys(self._words, 0)
         self._best = dict.fromkeys(self._words, 0.0)
         self._filled = 0
         self._hops = 0
@@ -136,7 +138,13 @@ class MicroWakeWords:
 
     def keep_only(self, name: str) -> None:
         """Look for this word alone; all others score 0."""
-        self._words = {name: self._words[name]}
+        self._words = {kept: word for kept, word in self._all.items() if kept == name}
+
+    def keep_all(self) -> None:
+        """Look for all words again."""
+        for name in self._all.keys() - self._words.keys():
+            self._warm_at[name] = self._hops + WARM_HOPS
+        self._words = self._all
 
     def statistics(self) -> WakeWordStatistics:
         """What has been done so far."""
@@ -145,7 +153,9 @@ class MicroWakeWords:
     def _hear(self, samples: Int16) -> None:
         for features in self._features.process_streaming(samples.tobytes()):
             for name, word in self._words.items():
-                self._best[name] = max(self._best[name], word.process_streaming_prob(features))
+                score = word.process_streaming_prob(features)
+                if self._hops >= self._warm_at[name]:
+                    self._best[name] = max(self._best[name], score)
 
     def _hop(self) -> list[Scores]:
         self._filled = 0

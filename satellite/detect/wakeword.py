@@ -106,7 +106,7 @@ class WakeWords:
         self.models = tuple(models)
         self._spectrogram = open_spectrogram(melspectrogram)
         self._embedding = open_embedding(embedding)
-        self._words = [_Word(model) for model in models]
+        self._words = self._all = [_Word(model) for model in models]
         self._unheard = dict.fromkeys((model.name for model in models), 0.0)
         longest = max((word.hops for word in self._words), default=0)
         self._warm_hops = max(WARM_HOPS, longest)
@@ -120,6 +120,7 @@ class WakeWords:
         self._sound = np.zeros(_CONTEXT_SAMPLES + HOP_SAMPLES, np.float32)
         self._filled = 0
         self._hops = 0
+        self._warm_at = self._warm_hops
 
     def process(self, samples: Int16) -> list[Scores]:
         """Hear int16 samples, shape (n,), at 16 kHz, cut in any way; the scores of every hop completed by them."""
@@ -141,22 +142,34 @@ class WakeWords:
         return other
 
     def keep_only(self, name: str) -> None:
-        """Look for this word alone; all others score 0."""
-        self._words = [word for word in self._words if word.name == name]
+        """Look for this word alone; all others score 0. Without it nothing is computed and nothing scores."""
+        self._words = [word for word in self._all if word.name == name]
+
+    def keep_all(self) -> None:
+        """Look for all words again; where nothing was computed meanwhile, it has heard nothing."""
+        if not self._words:
+            hops, filled = self._hops, self._filled
+            self.forget()
+            self._hops, self._filled, self._warm_at = hops, filled, hops + self._warm_hops
+        self._words = self._all
 
     def statistics(self) -> WakeWordStatistics:
         """What has been done so far."""
         graph = "incremental" if self._embedding.incremental else "whole"
-        return WakeWordStatistics(self._hops, self._hops >= self._warm_hops, f"openWakeWord, {graph}")
+        return WakeWordStatistics(self._hops, self._hops >= self._warm_at, f"openWakeWord, {graph}")
 
     def _hop(self) -> list[Scores]:
         # The package's first hop has no context; with zeros in its place the first 24 scores would differ.
+        if not self._words:
+            self._filled = 0
+            self._hops += 1
+            return []
         rows = self._spectrogram.of(self._sound if self._hops else self._sound[_CONTEXT_SAMPLES:])
         window = self._window.push(self._embedding.of(bridged(rows)))
         self._sound[:_CONTEXT_SAMPLES] = self._sound[HOP_SAMPLES:]
         self._filled = 0
         self._hops += 1
-        if self._hops < self._warm_hops:
+        if self._hops < self._warm_at:
             return []
         return [
             Scores(

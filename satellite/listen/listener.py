@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from satellite.listen.command import CommandStream
 from satellite.listen.digital_silence import DigitalSilence
 from satellite.listen.gate import Gate
 from satellite.listen.overhear import Overhearing
-from satellite.listen.overload import Overload
+from satellite.listen.overload import Overload, Piece
 from satellite.listen.own_voice import OwnVoice
 from satellite.listen.preroll import RingBuffer
 from satellite.listen.room import RoomStream
@@ -182,7 +183,7 @@ class Listener:
         return events
 
     def took(self, samples: int, ms: float) -> list[Event]:
-        """How long it took to hear so much: a WorkShed when this was too much for too long."""
+        """How long it took to hear so much: WorkShed when this was too much for too long, WorkResumed when no more."""
         return self._overload.took(samples, ms)
 
     def flush(self) -> list[Event]:
@@ -218,24 +219,33 @@ class Listener:
 
     # --- overload ---------------------------------------------------------------------------------------------------
 
-    def _dispensable(self, processing: ProcessingConfig, gain_db: float) -> Iterator[tuple[str, Callable[[], None]]]:
+    def _dispensable(self, processing: ProcessingConfig, gain_db: float) -> Iterator[Piece]:
         if processing.noise_suppression != "off" or processing.agc != "off":
-            yield "noise suppression and automatic gain", lambda: self._hear_plainly(gain_db)
+            yield Piece(
+                "noise suppression and automatic gain",
+                partial(self._process_by, _AS_IT_CAME, gain_db),
+                partial(self._process_by, processing, gain_db),
+            )
         models = self._wake_words.models
         if any(model.confirmation.speech or model.confirmation.syllables for model in models):
-            yield "the second look at wake words", self._trigger.believe
+            trigger = self._trigger
+            yield Piece(
+                "the second look at wake words", partial(trigger.believe, True), partial(trigger.believe, False)
+            )
         if len(models) > 1:
-            yield f"wake words but {models[0].phrase}", lambda: self._wake_words.keep_only(models[0].name)
+            words = self._wake_words
+            yield Piece(f"wake words but {models[0].phrase}", partial(words.keep_only, models[0].name), words.keep_all)
         if self._speech_by != "energy":
-            yield "Silero: speech is told by its level", self._hear_by_level
+            told = "Silero: speech is told by its level"
+            yield Piece(told, partial(self._judge_by_level, True), partial(self._judge_by_level, False))
 
-    def _hear_plainly(self, gain_db: float) -> None:
+    def _process_by(self, processing: ProcessingConfig, gain_db: float) -> None:
         """From the next command on."""
-        self._processing = Processing(_AS_IT_CAME, gain_db=gain_db)
+        self._processing = Processing(processing, gain_db=gain_db)
 
-    def _hear_by_level(self) -> None:
-        self._speech.use_level()
-        self._speech_by = "energy"
+    def _judge_by_level(self, by_level: bool) -> None:
+        self._speech.judge_by_level(by_level)
+        self._speech_by = "energy" if by_level else "Silero"
 
     # --- settings ---------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ class SpeechTrack:
 
     def __init__(self, vad: Silero | None, ring: RingBuffer, gate: Gate) -> None:
         self._vad = vad
+        self._by_level = False
         self._ring = ring
         self._gate = gate
         self._primed = False
@@ -35,16 +36,16 @@ class SpeechTrack:
         """What is asked next does not follow what was asked last."""
         self._primed = False
 
-    def use_level(self) -> None:
-        """Do without Silero from now on."""
-        self._vad = None
+    def judge_by_level(self, by_level: bool) -> None:
+        """Whether it does without Silero from now on."""
+        self._by_level, self._primed = by_level, False
 
     def process(self, begin: int) -> float:
         """Probability of speech in the window that begins at this sample; the windows must follow each other."""
         if not self._gate.is_open(begin):
             self._primed = False
             return 0.0
-        if self._vad is None:
+        if self._vad is None or self._by_level:
             self.windows += 1
             return min(1.0, max(0.0, self._gate.excess_db(begin) / _CERTAIN_DB))
         if not self._primed:

@@ -70,6 +70,7 @@ class Trigger:
 
     def __init__(self, models: Sequence[WakeModel], confirms: Callable[[Wake], bool] = _always) -> None:
         self._confirms = confirms
+        self._blindly = False
         self._words = [_Word(model) for model in models]
         self._doubt_until = 0
 
@@ -77,9 +78,9 @@ class Trigger:
         """Up to sample `until` a wake needs two hops that agree: a gap in the sound can look like anything."""
         self._doubt_until = until
 
-    def believe(self) -> None:
-        """Take no second look any more."""
-        self._confirms = _always
+    def believe(self, blindly: bool) -> None:
+        """Whether a second look is left out."""
+        self._blindly = blindly
 
     def refuse(self, wake: Wake) -> None:
         """It was not meant for us: its word is heard again as soon as its score has been below the threshold."""
@@ -106,11 +107,14 @@ class Trigger:
             return None
         agreeing = 2 if at <= self._doubt_until else 1
         ripe = [word for word in self._words if word.hops_over >= agreeing and word.agrees() and at > word.deaf_until]
-        heard = [wake for word in ripe if self._confirms(wake := word.wake(scores[word.model.name], at))]
+        heard = [wake for word in ripe if self._confirmed(wake := word.wake(scores[word.model.name], at))]
         for word in self._words:
             if any(wake.model is word.model for wake in heard):
                 word.deaf_until = at + round(word.model.refractory_s * RATE_HZ)
         return max(heard, key=lambda wake: wake.score, default=None)
+
+    def _confirmed(self, wake: Wake) -> bool:
+        return self._blindly or self._confirms(wake)
 
 
 def doubt_after(gap_end: int) -> int:

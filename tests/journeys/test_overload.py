@@ -20,7 +20,7 @@ HOP_MS = 55.0
 SHEDDING_S = 120.0
 TOO_MUCH = "too much for this board"
 # It waits for a slow satellite, and is otherwise as fast as that.
-CARD = {"mic_speed": 8.0}
+CARD = {"mic_speed": 2.5}
 
 
 def settings(words: str) -> dict[str, str]:

@@ -37,6 +37,9 @@ class ScriptedWords:
     def keep_only(self, name: str) -> None:
         self.kept = name
 
+    def keep_all(self) -> None:
+        self.kept = ""
+
     def statistics(self) -> WakeWordStatistics:
         return WakeWordStatistics(self._heard // HOP_SAMPLES, warm=True)
 

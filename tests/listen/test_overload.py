@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,18 +15,21 @@ from speech import clip, model
 from satellite.config import CommandConfig, ListeningConfig, MicrophoneConfig, ProcessingConfig
 from satellite.core.audio import RATE_HZ, AudioFormat, Frame, Int16
 from satellite.core.effects import ListenSettings
-from satellite.core.events import WorkShed
+from satellite.core.events import Event, WorkResumed, WorkShed
+from satellite.detect.engines import Together
+from satellite.detect.microwakeword import MicroModel, MicroWakeWords, missing
 from satellite.detect.wakeword import Confirmation, Scores, WakeModel, WakeWords
 from satellite.device.capture import Capture
 from satellite.listen.listener import Listener
-from satellite.listen.overload import Overload
+from satellite.listen.overload import LONGEST_EASE_HOPS, Overload, Piece
 
 HOP = 1_280
 
 
 def watched() -> tuple[Overload, list[str]]:
     given_up: list[str] = []
-    return Overload([(name, lambda name=name: given_up.append(name)) for name in ("one", "two")]), given_up  # type: ignore[misc]
+    pieces = [Piece(name, partial(given_up.append, name), partial(given_up.remove, name)) for name in ("one", "two")]
+    return Overload(pieces), given_up
 
 
 def test_nothing_is_given_up_at_60_percent_or_for_less_than_10_s() -> None:
@@ -46,12 +51,53 @@ def test_after_10_s_above_it_one_piece_is_given_up_then_the_next_and_then_no_mor
     assert overload.shed == ("one", "two")
 
 
-def test_what_was_given_up_does_not_come_back_by_itself() -> None:
+def hours(overload: Overload, ms_alone: float, ms_of_two: float, hops: int) -> list[tuple[int, Event]]:
+    """What happens on a board where `two` costs so much and the rest so much."""
+    return [
+        (hop, event)
+        for hop in range(hops)
+        for event in overload.took(HOP, ms_alone + (0.0 if "two" in overload.shed else ms_of_two))
+    ]
+
+
+def test_what_was_given_up_comes_back_after_a_minute_of_room_the_last_first() -> None:
     overload, given_up = watched()
-    for ms in (60.0, 5.0):
-        for _ in range(150):
+    for _ in range(2 * 125 + 24):
+        overload.took(HOP, 60.0)
+    assert given_up == ["one", "two"]
+    # 25 hops until nothing slow is remembered.
+    back = [(hop, event) for hop in range(1_600) for event in overload.took(HOP, 24.0)]
+    assert back == [(750 + 22, WorkResumed("two")), (2 * 750 + 22, WorkResumed("one"))]
+    assert (given_up, overload.shed) == ([], ())
+
+
+def test_without_room_nothing_comes_back() -> None:
+    overload, given_up = watched()
+    for ms, hops in ((60.0, 149), (24.1, 2_000), (20.0, 700), (25.0, 100), (20.0, 700)):
+        for _ in range(hops):
             overload.took(HOP, ms)
-    assert (given_up, overload.shed) == (["one"], ("one",))
+    assert given_up == ["one"]
+
+
+def test_on_a_board_that_is_too_slow_for_it_a_piece_is_tried_ever_more_seldom() -> None:
+    overload, given_up = watched()
+    for _ in range(149):
+        overload.took(HOP, 60.0)
+    events = hours(overload, 5.0, 60.0, 60_000)
+    given = [hop for hop, event in events if isinstance(event, WorkShed)]
+    taken = [hop for hop, event in events if isinstance(event, WorkResumed)]
+    minutes = [(back - gone) * 0.08 / 60 for gone, back in zip(given, taken, strict=False)]
+    assert minutes == pytest.approx([1, 2, 4, 8, 16, 32], rel=0.05)
+    assert given_up == ["one", "two"], "what is less important waits behind it"
+
+
+def test_but_every_six_hours_it_is() -> None:
+    piece = Piece("slow", lambda: None, lambda: None, ease_hops=LONGEST_EASE_HOPS - 1)
+    overload = Overload([piece])
+    for ms, hops in ((60.0, 149), (1.0, LONGEST_EASE_HOPS + 30)):
+        for _ in range(hops):
+            overload.took(HOP, ms)
+    assert (overload.shed, piece.ease_hops * 0.08 / 3600) == ((), 6.0)
 
 
 def test_one_slow_hop_in_25_is_not_too_much_and_two_are() -> None:
@@ -94,6 +140,10 @@ def test_the_order_is_processing_second_look_further_words_silero() -> None:
     assert words.kept == "alexa"
     statistics = listener.statistics()
     assert (statistics.shed, statistics.speech, statistics.hop_p95_ms) == (tuple(shed), "energy", 70.0)
+    back = [event.what for _ in range(4_000) for event in listener.took(HOP, 10.0) if isinstance(event, WorkResumed)]
+    assert back == shed[::-1]
+    statistics = listener.statistics()
+    assert (words.kept, statistics.shed, statistics.speech) == ("", (), "Silero")
 
 
 class SlowWords(ScriptedWords):
@@ -102,14 +152,15 @@ class SlowWords(ScriptedWords):
     def __init__(self) -> None:
         super().__init__({})
         self.now_s = 0.0
+        self.word_s = 0.03
 
     def process(self, samples: Int16) -> list[Scores]:
         scores = super().process(samples)
-        self.now_s += len(scores) * 0.03 * (1 if self.kept else 2)
+        self.now_s += len(scores) * self.word_s * (1 if self.kept else 2)
         return scores
 
 
-def test_a_model_that_is_too_slow_loses_its_second_word_and_then_keeps_up() -> None:
+def test_a_board_that_is_too_slow_for_a_while_loses_its_second_word_keeps_up_and_has_it_back() -> None:
     words, mailbox, source = SlowWords(), Mailbox(), FakeSource(AudioFormat(RATE_HZ, 1, 2))
     listener = Listener(CommandConfig(), words, None, listening=ListeningConfig(gate=False))  # type: ignore[arg-type]
     capture = Capture(
@@ -124,6 +175,14 @@ def test_a_model_that_is_too_slow_loses_its_second_word_and_then_keeps_up() -> N
         wait_until(lambda: capture.statistics().samples == 400 * HOP)
         assert listener.statistics().shed == ("wake words but Alexa",)
         assert listener.statistics().hop_p95_ms == pytest.approx(30.0)
+        # What else ran on the board is over.
+        words.word_s = 0.01
+        for _ in range(900):
+            source.put(bytes(2 * HOP))
+        assert mailbox.wait_for(WorkResumed) == [WorkResumed("wake words but Alexa")]
+        wait_until(lambda: capture.statistics().samples == 1_300 * HOP)
+        assert (listener.statistics().shed, words.kept) == ((), "")
+        assert listener.statistics().hop_p95_ms == pytest.approx(20.0)
     finally:
         capture.stop()
 
@@ -140,6 +199,40 @@ def test_the_word_that_is_kept_is_heard_as_before_and_the_other_scores_nothing()
     assert [scores.by_name["hey_jarvis"] for scores in kept] == [scores.by_name["hey_jarvis"] for scores in whole]
     assert {scores.by_name["alexa"] for scores in kept} == {0.0}
     assert max(scores.by_name["alexa"] for scores in whole) > 0.5
+
+
+def test_a_word_that_was_left_out_for_a_while_is_heard_again_as_before() -> None:
+    words = [WakeModel(name, model(name), name) for name in ("hey_jarvis", "alexa")]
+    always, gone = (WakeWords(words, model("melspectrogram"), model("embedding")) for _ in range(2))
+    sound = np.concatenate([np.zeros(25 * HOP, np.int16), clip("alexa")])
+    sound = sound[: len(sound) // HOP * HOP]
+    for engine in (always, gone):
+        engine.process(sound)
+    gone.keep_only("hey_jarvis")
+    for engine in (always, gone):
+        engine.process(sound)
+    gone.keep_all()
+    assert gone.process(sound) == always.process(sound)
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+@pytest.mark.parametrize("kept", ["alexa", "okay_nabu"])
+def test_an_engine_without_words_computes_none_and_is_warm_16_hops_after_its_words_are_back(kept: str) -> None:
+    open_word = WakeWords([WakeModel("alexa", model("alexa"), "Alexa")], model("melspectrogram"), model("embedding"))
+    micro_word = MicroWakeWords([MicroModel("okay_nabu", model("okay_nabu"), "Okay Nabu", 0.85, 2.0, 5)])
+    both = Together([open_word, micro_word])
+    other = {"alexa": "okay_nabu", "okay_nabu": "alexa"}[kept]
+    quiet, said = np.zeros(30 * HOP, np.int16), {name: clip(name) for name in ("alexa", "okay_nabu")}
+    both.process(np.concatenate([quiet, said[other]]))
+    both.keep_only(kept)
+    heard = both.process(np.concatenate([quiet, said[other], quiet, said[kept], quiet]))
+    assert max(scores.by_name[kept] for scores in heard) > 0.5
+    assert max(scores.by_name[other] for scores in heard) == 0
+    both.keep_all()
+    again = both.process(np.concatenate([quiet, said[other], quiet[: 5 * HOP]]))
+    assert not any(scores.by_name[other] for scores in again[:15])
+    assert max(scores.by_name[other] for scores in again) > 0.5
+    assert [after.at - before.at for before, after in pairwise([*heard, *again])] == [HOP] * (len([*heard, *again]) - 1)
 
 
 def test_a_frame_that_is_heard_tells_nothing_without_its_time() -> None:
