@@ -66,7 +66,7 @@ class Overload:
         return sorted(self._hops_ms)[_RANK] if len(self._hops_ms) == _REMEMBERED else 0.0
 
     def took(self, samples: int, ms: float) -> list[Event]:
-        """So much sound was heard in so much time: WorkShed when something was given up, WorkResumed when taken back."""
+        """So much sound took so much time: a WorkShed when something was given up, a WorkResumed when it is back."""
         self._samples += samples
         self._ms += ms
         events: list[Event] = []
