@@ -257,7 +257,7 @@ class CommandConfig:
 class ServerConfig:
     """[server]: who may connect, and where."""
 
-    host: str = setting("", "Address to listen on; empty: all, IPv4 and IPv6.")
+    host: str = setting("", "Address or network interface to listen on; empty: all, IPv4 and IPv6.")
     port: int = setting(DEFAULT_PORT, "TCP port; 0 lets the system choose.", low=0, high=65_535)
     allow: tuple[str, ...] = setting(
         (),

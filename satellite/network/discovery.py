@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from satellite.network.interfaces import OwnAddress, announced, own_addresses
+from satellite.network.interfaces import OwnAddress, announced, is_interface, own_addresses
 
 if TYPE_CHECKING:
     from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
@@ -218,6 +218,8 @@ def _listens(host: str, own: OwnAddress) -> bool:
     """Whether a server on `host` can be reached at this address."""
     if not host:
         return True
+    if is_interface(host):
+        return own.interface == host
     try:
         only = ipaddress.ip_address(host)
     except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,11 @@ def own_addresses() -> tuple[OwnAddress, ...]:
         for adapter in adapters
         for ip in adapter.ips
     )
+
+
+def is_interface(host: str) -> bool:
+    """A network interface that is there now has this name."""
+    return any(name == host for _, name in socket.if_nameindex())
 
 
 def _text(ip: str | tuple[str, int, int]) -> str:

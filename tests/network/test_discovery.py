@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
@@ -123,6 +124,21 @@ def test_only_addresses_that_the_server_listens_on_are_announced(identity: str, 
         async with announcing(service(identity, host)) as discovery:
             none = await reaches(discovery, lambda now: now.state is Announcement.UNAVAILABLE)
             assert none.reason == reason
+
+    drive(story())
+
+
+def test_of_an_interface_only_its_own_addresses_are_announced(identity: str) -> None:
+    ours = machine().interface
+    others = [name for _, name in socket.if_nameindex() if name != ours]
+
+    async def story() -> None:
+        async with announcing(service(identity, ours)) as discovery:
+            await reaches(discovery, announced)
+        for other in others[:1]:
+            async with announcing(service(identity, other)) as discovery:
+                none = await reaches(discovery, lambda now: now.state is Announcement.UNAVAILABLE)
+                assert none.reason == f"no {other}"
 
     drive(story())
 

@@ -48,10 +48,34 @@ def test_a_taken_port_is_one_line_that_says_what_to_do() -> None:
             opened("", port)
 
 
-@pytest.mark.parametrize("host", ["203.0.113.1", "no..host"])
-def test_an_address_that_is_not_ours_is_one_line(host: str) -> None:
-    with pytest.raises(ServerError, match=f"server.host: '{host}' is not an address of this machine"):
+@pytest.mark.parametrize(
+    ("host", "what"),
+    [("203.0.113.1", "not an address"), ("no..host", "neither an address nor an interface"), ("eth99", "neither an")],
+)
+def test_an_address_that_is_not_ours_is_one_line(host: str, what: str) -> None:
+    with pytest.raises(ServerError, match=f"server.host: '{host}' is {what}.* of this machine"):
         opened(host)
+
+
+def reaches(host: str) -> bool:
+    """Whether a connection from this machine to itself, which comes in on lo, reaches who listens on `host`."""
+    listeners = drive(open_listeners(host, 0))
+    try:
+        with socket.create_connection(("127.0.0.1", listeners[0].getsockname()[1]), timeout=10):
+            return True
+    except ConnectionRefusedError:
+        return False
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def test_an_interface_means_what_comes_in_there_and_nothing_else() -> None:
+    others = [name for _, name in socket.if_nameindex() if name != "lo"]
+    if not others:
+        pytest.skip("there is but one interface")
+    assert reaches("lo")
+    assert not reaches(others[0])
 
 
 def test_a_peers_socket_sends_at_once_and_notices_a_power_cut() -> None:
