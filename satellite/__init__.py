@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from satellite.library.file import Analysis, File, SaveReport
     from satellite.library.media import open_input, open_output
     from satellite.library.microphone import Microphone
+    from satellite.library.options import InputOptions, OutputOptions, VadOptions
     from satellite.library.preprocessor import Preprocessor
     from satellite.library.recording import async_record_to_file, record_to_file
-    from satellite.library.settings import InputOptions, OutputOptions, VadOptions
     from satellite.library.speaker import Speaker
     from satellite.library.track import Track
     from satellite.library.utterances import Utterances, utterances
@@ -43,10 +43,10 @@ _PLACES = {
     "DeviceInfo": f"{_LIBRARY}.devices",
     "EchoStatistics": "satellite.dsp.echo",
     "File": f"{_LIBRARY}.file",
-    "InputOptions": f"{_LIBRARY}.settings",
+    "InputOptions": f"{_LIBRARY}.options",
     "Microphone": f"{_LIBRARY}.microphone",
     "OutputDeviceInfo": f"{_LIBRARY}.devices",
-    "OutputOptions": f"{_LIBRARY}.settings",
+    "OutputOptions": f"{_LIBRARY}.options",
     "Preprocessor": f"{_LIBRARY}.preprocessor",
     "SatelliteError": "satellite.core.errors",
     "SaveReport": f"{_LIBRARY}.file",
@@ -54,7 +54,7 @@ _PLACES = {
     "Track": f"{_LIBRARY}.track",
     "Utterance": f"{_LIBRARY}.cutting",
     "Utterances": f"{_LIBRARY}.utterances",
-    "VadOptions": f"{_LIBRARY}.settings",
+    "VadOptions": f"{_LIBRARY}.options",
     "VersionInfo": f"{_LIBRARY}.versions",
     "async_record_to_file": f"{_LIBRARY}.recording",
     "input_devices": f"{_LIBRARY}.devices",

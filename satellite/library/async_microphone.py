@@ -12,7 +12,8 @@ from satellite.library.at_once import MicrophoneAtOnce
 from satellite.library.chunks import Chunk
 from satellite.library.incoming import End
 from satellite.library.microphone import chunk_or_end
-from satellite.library.settings import InputOptions, Samples, settings_of
+from satellite.library.options import InputOptions, Samples
+from satellite.library.settings import settings_of
 
 
 class AsyncMicrophone(MicrophoneAtOnce):

@@ -8,7 +8,8 @@ from typing import Self, Unpack
 
 from satellite.library import devices
 from satellite.library.at_once import MicrophoneAtOnce, SpeakerAtOnce
-from satellite.library.settings import OutputOptions, OutputSettings, Samples
+from satellite.library.options import OutputOptions, Samples
+from satellite.library.settings import OutputSettings
 
 
 class AsyncSpeaker(SpeakerAtOnce):

@@ -9,9 +9,10 @@ from satellite.core.audio import AudioFormat
 from satellite.dsp.echo import EchoStatistics
 from satellite.library import versions
 from satellite.library.incoming import Incoming, MicrophoneStatistics
+from satellite.library.options import Samples, SampleType
 from satellite.library.outgoing import Outgoing, SpeakerStatistics
 from satellite.library.samples import taken
-from satellite.library.settings import InputSettings, OutputSettings, Samples, SampleType
+from satellite.library.settings import InputSettings, OutputSettings
 from satellite.library.track import Track
 
 

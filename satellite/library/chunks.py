@@ -12,8 +12,9 @@ from satellite.core.audio import AudioFormat, Int16
 from satellite.dsp.convert import Converter
 from satellite.dsp.echo import EchoCanceller
 from satellite.library.conditioning import conditioning
+from satellite.library.options import Samples
 from satellite.library.samples import given
-from satellite.library.settings import InputSettings, Samples
+from satellite.library.settings import InputSettings
 from satellite.library.speaking import Detector, HoldOff
 
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from satellite.core.audio import Int16, to_int16
 from satellite.core.errors import SettingOutOfRange, VadUnknown
-from satellite.library.settings import THRESHOLDS, InputSettings, Samples, VadMode
+from satellite.library.options import Samples, VadMode
+from satellite.library.settings import THRESHOLDS, InputSettings
 from satellite.library.speaking import Detector, Scored
 
 # Once somebody speaks, sound counts as silence only when it is so much less likely to be speech: no end in mid-word.

@@ -16,7 +16,8 @@ from satellite.core.audio import AudioFormat, Int16, to_int16
 from satellite.core.errors import SamplesUnfit, SettingOutOfRange, VadUnknown
 from satellite.dsp.convert import Converter, check
 from satellite.library.chunks import Chunk, Chunker, Heard
-from satellite.library.settings import FileOptions, InputSettings, Samples, settings_of
+from satellite.library.options import FileOptions, Samples
+from satellite.library.settings import InputSettings, settings_of
 from satellite.library.speaking import Detector, HoldOff, Scored, detector
 from satellite.library.wav_file import WavFile
 

@@ -12,7 +12,8 @@ from satellite.library import devices
 from satellite.library.at_once import MicrophoneAtOnce
 from satellite.library.chunks import Chunk
 from satellite.library.incoming import End
-from satellite.library.settings import AgcMode, InputSettings, NoiseSuppression, Samples, SampleType, VadMode
+from satellite.library.options import AgcMode, NoiseSuppression, Samples, SampleType, VadMode
+from satellite.library.settings import InputSettings
 
 
 class Microphone(MicrophoneAtOnce):

@@ -13,7 +13,8 @@ from satellite.dsp.convert import Converter
 from satellite.dsp.echo import EchoStatistics
 from satellite.library.conditioning import conditioning
 from satellite.library.echo import Echo
-from satellite.library.settings import PreprocessorOptions, settings_of
+from satellite.library.options import PreprocessorOptions
+from satellite.library.settings import settings_of
 
 
 class Preprocessor:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from satellite.core.audio import Int16, to_float32, to_int16
 from satellite.core.errors import SamplesUnfit
-from satellite.library.settings import Samples, SampleType
+from satellite.library.options import Samples, SampleType
 
 
 def given(frames: Int16, dtype: SampleType, as_ndarray: bool) -> Samples:

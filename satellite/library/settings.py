@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypedDict
-
-import numpy.typing as npt
+from typing import Any
 
 from satellite.config import ProcessingConfig
 from satellite.core.errors import (
@@ -24,12 +22,7 @@ from satellite.core.errors import (
 )
 from satellite.dsp import speex, webrtc
 from satellite.dsp.convert import MEAN
-
-SampleType: TypeAlias = Literal["int16", "float32"]
-VadMode: TypeAlias = Literal[False, "silero", "energy", "webrtc"]
-NoiseSuppression: TypeAlias = Literal[False, "low", "medium", "high", "highest"]
-AgcMode: TypeAlias = Literal[False, "slow", "webrtc"]
-Samples: TypeAlias = bytes | npt.NDArray[Any]
+from satellite.library.options import AgcMode, NoiseSuppression, SampleType, VadMode
 
 LOWEST_HZ, HIGHEST_HZ = 1_000, 384_000
 LOWEST_AEC_HZ, HIGHEST_AEC_HZ = 8_000, 48_000
@@ -37,67 +30,6 @@ MOST_CHANNELS = 32
 FEWEST_FRAMES, MOST_FRAMES = 64, 65_536
 _QUEUE_BYTES = 16 * 1024 * 1024
 THRESHOLDS = {"silero": 0.5, "energy": 0.01, "webrtc": 0.5}
-
-
-class ProcessingOptions(TypedDict, total=False):
-    """What may be done to the sound."""
-
-    highpass_hz: float | None
-    noise_suppression: NoiseSuppression
-    gain_db: float
-    agc: AgcMode
-    agc_target_dbfs: float
-    limiter_dbfs: float | None
-    peak_normalise_dbfs: float | None
-
-
-class EchoOptions(TypedDict, total=False):
-    """How echo is cancelled."""
-
-    aec: bool
-    aec_tail_ms: float
-    aec_suppression: bool
-
-
-class PreprocessorOptions(ProcessingOptions, EchoOptions, total=False):
-    """The keyword arguments of Preprocessor."""
-
-
-class VadOptions(TypedDict, total=False):
-    """How speech is detected: to be kept together, and given to microphones and files as keyword arguments."""
-
-    vad: VadMode
-    vad_threshold: float | None
-    vad_holdoff_ms: float
-    model_path: str | Path | None
-
-
-class FileOptions(ProcessingOptions, VadOptions, total=False):
-    """The keyword arguments of File."""
-
-    sample_rate: int
-    channels: int
-    frames_per_buffer: int
-    dtype: SampleType
-    as_ndarray: bool
-    channel: int | Sequence[int] | None
-
-
-class InputOptions(FileOptions, EchoOptions, total=False):
-    """The keyword arguments of Microphone, for those that pass them on."""
-
-    device: int | str | None
-    queue_chunks: int | None
-
-
-class OutputOptions(TypedDict, total=False):
-    """The keyword arguments of Speaker, for those that pass them on."""
-
-    sample_rate: int
-    channels: int
-    dtype: SampleType
-    device: int | str | None
-    queue_ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from typing import Self
 
 from satellite.library import devices
 from satellite.library.at_once import MicrophoneAtOnce, SpeakerAtOnce
-from satellite.library.settings import OutputSettings, Samples, SampleType
+from satellite.library.options import Samples, SampleType
+from satellite.library.settings import OutputSettings
 
 
 class Speaker(SpeakerAtOnce):

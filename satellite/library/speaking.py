@@ -11,7 +11,8 @@ import numpy as np
 
 from satellite.core.audio import RATE_HZ, Int16
 from satellite.core.errors import EngineMissing
-from satellite.library.settings import InputSettings, VadMode
+from satellite.library.options import VadMode
+from satellite.library.settings import InputSettings
 
 _FULL_SCALE = 32768.0
 

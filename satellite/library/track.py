@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from satellite.library.lane import Lane
+from satellite.library.options import Samples
 from satellite.library.outgoing import Outgoing
 from satellite.library.outlet import Outlet
 from satellite.library.samples import taken
-from satellite.library.settings import OutputSettings, Samples
+from satellite.library.settings import OutputSettings
 
 
 class Track:

@@ -37,7 +37,8 @@ from satellite.core.waiting import Bell
 from satellite.library.chunks import Chunk, Chunker
 from satellite.library.intake import Intake
 from satellite.library.microphone import Microphone
-from satellite.library.settings import InputOptions, InputSettings
+from satellite.library.options import InputOptions
+from satellite.library.settings import InputSettings
 
 SOUND = (np.arange(16_000) % 7_919 + 1).astype(np.int16)
 MONO = AudioFormat(RATE_HZ, 1, 2)

@@ -13,8 +13,9 @@ from satellite.core import errors
 from satellite.library.async_microphone import AsyncMicrophone
 from satellite.library.file import File
 from satellite.library.microphone import Microphone
+from satellite.library.options import VadOptions
 from satellite.library.preprocessor import Preprocessor
-from satellite.library.settings import InputSettings, VadOptions
+from satellite.library.settings import InputSettings
 from satellite.library.speaker import Speaker
 
 # A busy machine may be slow at any moment.

@@ -17,7 +17,8 @@ from signals import tone
 
 from satellite.codec.wav import read_wav
 from satellite.core.errors import DeviceBusy, DeviceLost, DeviceUnsupported, ForkedProcess, NotRunning, SamplesUnfit
-from satellite.library.settings import OutputOptions, OutputSettings
+from satellite.library.options import OutputOptions
+from satellite.library.settings import OutputSettings
 from satellite.library.speaker import Speaker
 
 SOUND = (np.arange(24_000) % 7_919 + 1).astype(np.int16)

@@ -23,7 +23,7 @@ from satellite.library.async_microphone import AsyncMicrophone
 from satellite.library.cutting import Ending, Utterance
 from satellite.library.file import File
 from satellite.library.microphone import Microphone
-from satellite.library.settings import VadMode
+from satellite.library.options import VadMode
 from satellite.library.utterances import Utterances, utterances
 
 LOUD, QUIET = np.full(8_000, 3_277, np.int16), np.full(16_000, 1, np.int16)
