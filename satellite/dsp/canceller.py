@@ -8,9 +8,10 @@ from satellite.core.audio import Int16
 from satellite.core.errors import EchoFailed
 from satellite.dsp import speex, webrtc
 
-# 6 dB, over a power that is next to nothing; for so many blocks; and so often.
+# 6 dB, over a power that is next to nothing; for so many blocks; and so often, with no good minute in between.
 _LOUDER, _FAINT = 4.0, 100.0**2
 _PATIENCE, _RESETS = 50, 3
+_GOOD = 6_000
 
 
 class Canceller(Protocol):
@@ -53,7 +54,7 @@ class Sanity:
     """Notices a canceller that adds sound where it should take some away."""
 
     def __init__(self) -> None:
-        self._louder = self._resets = 0
+        self._louder = self._resets = self._since = 0
 
     def louder(self, heard: float, left: float) -> bool:
         """Whether it did so for half a second, and should forget the room; by the powers of a block, before and after.
@@ -61,10 +62,12 @@ class Sanity:
         Raises:
             EchoFailed: that did not help, three times.
         """
+        self._since += 1
         self._louder = self._louder + 1 if left > _LOUDER * heard + _FAINT else max(0, self._louder - 1)
         if self._louder < _PATIENCE:
             return False
-        self._louder, self._resets = 0, self._resets + 1
+        resets = 0 if self._since > _GOOD else self._resets
+        self._louder, self._since, self._resets = 0, 0, resets + 1
         if self._resets > _RESETS:
             raise EchoFailed("what comes out of it is louder than what goes in")
         return True
