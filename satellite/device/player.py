@@ -19,8 +19,9 @@ from satellite.dsp.reference import Reference
 
 # With nothing to say, no more silence than this is written ahead: the next sound has to wait for it.
 _LEAD_PERIODS = 2
-# With several sounds in the card no more than this is: what is taken away from among them is still heard so long.
-_TOGETHER_S = 0.045
+# With several sounds in the card no more than this is, or two periods: what is taken away from among them is still
+# heard so long. They are written in pieces as short as that.
+_TOGETHER_S, _PIECE_S = 0.045, 0.01
 # A machine that is too slow for that gets this much more each time, up to a limit, and gives 1 ms in a second back.
 _MORE_S, _TOGETHER_LIMIT_S, _BACK = 0.02, 0.2, 0.001
 # Of the time that the card should need for what it holds: a card may be faster than it says.
@@ -79,8 +80,10 @@ class Player:
         # What may still be in the card: the end of each period with sound, and whose it is.
         self._sent: deque[tuple[int, Sequence[Voice]]] = deque()
         self._quiet_frames = self._cold_frames = 0
-        self._together_frames = self._together_least = _TOGETHER_S * sink.format.rate_hz
-        self._together_most = _TOGETHER_LIMIT_S * sink.format.rate_hz
+        self._piece = min(self._period, round(_PIECE_S * sink.format.rate_hz))
+        self._together_least = max(_TOGETHER_S * sink.format.rate_hz, 2 * self._period)
+        self._together_most = max(_TOGETHER_LIMIT_S * sink.format.rate_hz, self._together_least)
+        self._together_frames = self._together_least
         self._idle_frames = config.idle_s * sink.format.rate_hz
         self._warm_up_frames = int(config.warm_up_s * sink.format.rate_hz)
 
@@ -106,8 +109,8 @@ class Player:
         ready = bool(talking) and all(voice.has(self._period) for voice in talking)
         frames, most_queued = self._period, math.inf if ready else _LEAD_PERIODS * self._period
         if together := self._several(talking):
-            frames = self._period // 2
-            most_queued = min(most_queued, max(0, self._together_frames - frames))
+            frames = self._piece
+            most_queued = min(most_queued, self._together_frames - frames)
         if self._wait_for_room(most_queued, changes):
             return
         dry = self._counts.underruns
