@@ -11,8 +11,9 @@ from satellite.dsp.processing import Processing
 from satellite.listen.endpoint import VoiceEndpointer
 from satellite.listen.preroll import RingBuffer
 from satellite.listen.speech import SpeechTrack
+from satellite.listen.tail import SHORTEST, voiced
 from satellite.listen.trigger import Wake
-from satellite.listen.word_end import LOOK_BACK, earliest_end, word_end
+from satellite.listen.word_end import LOOK_BACK, certain_end, earliest_end, word_end
 
 # Silero takes the end of a wake word for speech up to 430 ms after its estimated end (386 wakes, 99 % below 400 ms), in
 # 95 % up to 290 ms after the hop that fires: that matters where the end was estimated too early.
@@ -92,7 +93,16 @@ class CommandStream:
         if found is not None:
             self._undecided = None
             self._sent_to = found
-            self._endpointer.expect_tail(max(found + TAIL, wake.at + TAIL_AFTER_HOP))
+            end = certain_end(wake, found)
+            tail_end = max(found + TAIL, wake.at + TAIL_AFTER_HOP)
+            self._endpointer.expect_tail(tail_end, lambda until: self._said(wake.at, end, until))
+
+    def _said(self, hop: int, word_end: int, until: int) -> bool:
+        """Whether there was a command between the end of the wake word and sample `until`."""
+        begin = max(hop - LOOK_BACK, self._ring.oldest)
+        if not begin < hop <= until or word_end >= until:
+            return False
+        return voiced(self._ring.read(begin, until), hop - begin, max(0, word_end - begin)) >= SHORTEST
 
     def _audio(self) -> list[Event]:
         # What is older than the ring is lost: to a command that was asked for too late, or in a long gap.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from satellite.config import CommandConfig
 from satellite.core.audio import RATE_HZ, samples_in
 from satellite.core.events import EndReason, SpeechEnded, SpeechStarted
@@ -34,6 +36,7 @@ class VoiceEndpointer:
         self._turn = turn
         self._begin = begin
         self._tail_end: int | None = None
+        self._said_in_tail: Callable[[int], bool] = lambda _end: False
         self._min_speech = samples_in(config.min_speech_ms)
         self._end_silence = samples_in(config.end_silence_ms)
         self._no_speech_at = begin + round((config.follow_up_s if follows_up else config.no_speech_s) * RATE_HZ)
@@ -44,13 +47,17 @@ class VoiceEndpointer:
         self._started = False
         self.ended = False
 
-    def expect_tail(self, end: int) -> None:
+    def expect_tail(self, end: int, said: Callable[[int], bool] | None = None) -> None:
         """Up to sample `end` a wake word may be taken for speech.
 
         It is not the command: windows count from the first one that is no speech. When there is none up to there, the
         command followed the word without a pause, and has begun.
+
+        Args:
+            said: asked at the end of that first window whether a command was already said.
         """
         self._tail_end = end
+        self._said_in_tail = said or self._said_in_tail
 
     def process(self, end: int, probability: float) -> SpeechStarted | SpeechEnded | None:
         """Take the probability of the window of 512 samples that ends at sample `end`; what follows from it."""
@@ -73,6 +80,8 @@ class VoiceEndpointer:
                 self._speech = end - self._begin
                 return end > self._tail_end
             self._tail_end = None
+            if self._speech and self._said_in_tail(end):
+                return True
             self._speech = 0
         if probability >= self._threshold:
             if not self._speech:

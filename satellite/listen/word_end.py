@@ -102,6 +102,14 @@ def earliest_end(wake: Wake) -> int:
     return min(wake.at - samples_in(_lag(wake).late_ms), rising_at - hesitation)
 
 
+def certain_end(wake: Wake, found: int) -> int:
+    """The sample from which on a voice is no longer the wake word's, where its end was found at sample `found`.
+
+    Of words that were measured less the rest may be long: they are over some time after the hop.
+    """
+    return found if wake.model.name in LAGS else max(found, wake.at + samples_in(_lag(wake).early_ms))
+
+
 def word_end(wake: Wake, begin: int, sound: Int16) -> int | None:
     """The sample from which the sound is kept, or None: more sound is needed.
 

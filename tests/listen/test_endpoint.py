@@ -174,6 +174,23 @@ def test_the_shortest_pause_separates_word_and_command() -> None:
     assert started == SpeechStarted(7, BEGIN + 5 * WINDOW)
 
 
+@pytest.mark.parametrize("said", [False, True])
+def test_a_short_command_within_the_tail_has_begun_when_somebody_heard_it_there(said: bool) -> None:
+    endpointer, asked, events = VoiceEndpointer(CommandConfig(), 7, BEGIN), [], []
+    endpointer.expect_tail(BEGIN + samples_in(450), lambda end: bool(asked.append(end)) or said)
+    for number, probability in enumerate([0.9] * 10 + [0.1] * 40, 1):
+        events.append(endpointer.process(BEGIN + number * WINDOW, probability))
+    assert asked == [BEGIN + 11 * WINDOW]
+    assert (SpeechStarted(7, BEGIN) in events) is said
+    assert any(isinstance(event, SpeechEnded) for event in events) is said
+
+
+def test_nobody_is_asked_about_a_tail_without_speech() -> None:
+    endpointer = VoiceEndpointer(CommandConfig(), 7, BEGIN)
+    endpointer.expect_tail(BEGIN + samples_in(450), lambda _end: True)
+    assert [endpointer.process(BEGIN + number * WINDOW, 0.1) for number in range(1, 40)] == [None] * 39
+
+
 def test_nothing_is_said_after_the_end() -> None:
     endpointer = VoiceEndpointer(CommandConfig(), 1, 0)
     assert endpointer.finish(640, EndReason.FLUSHED) == SpeechEnded(1, 640, EndReason.FLUSHED)

@@ -91,6 +91,19 @@ def test_real_commands_after_real_wake_words_arrive_whole() -> None:
     assert np.percentile([abs(outcome.started) for outcome in apart], 90) <= 200
 
 
+def test_one_short_word_right_after_a_real_wake_word_is_a_command_and_the_wake_word_alone_is_none() -> None:
+    driver, said, alone = Driver(listener("alexa")), [], []
+    for number, path in enumerate(recordings("wake", "alexa")[::9]):
+        word = split(recording(path))
+        said.append(driver.play(join(word, trimmed(clip("stop")), 0.0, seed=number)))
+        quiet = np.concatenate([noise(2, -70, seed=number), word.sound, noise(6, -70, seed=number)])
+        alone += [event for event in driver.hear(quiet) if isinstance(event, SpeechStarted)]
+    heard = [outcome for outcome in said if outcome.waited is not None]
+    assert len(heard) >= 9
+    assert all(outcome.ended is not None and outcome.ended <= 1_000 for outcome in heard)
+    assert not alone
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("gap_s", GAPS_S)
