@@ -28,6 +28,7 @@ from satellite.device.alsa import AlsaSource
 from satellite.device.capture import Capture, Patience, pause_s
 from satellite.device.wav import WavSource
 from satellite.dsp import speex
+from satellite.dsp.cue_echo import CueCanceller
 from satellite.dsp.echo import EchoCanceller
 from satellite.dsp.reference import Reference
 
@@ -65,8 +66,11 @@ def start(notebook: Notebook, mailbox: Mailbox) -> Iterator[StartCapture]:
         ears: Notebook = notebook,
         *,
         echo: EchoCanceller | None = None,
+        cues: CueCanceller | None = None,
     ) -> Capture:
-        running.append(Capture(open_source, config, ears, mailbox.post, playing, echo=echo, patience=patience))
+        running.append(
+            Capture(open_source, config, ears, mailbox.post, playing, echo=echo, cues=cues, patience=patience)
+        )
         running[-1].start()
         return running[-1]
 
@@ -115,6 +119,27 @@ def test_behind_an_echo_canceller_every_sample_has_its_place_and_gaps_are_where_
     assert notebook.losses[0].at == 7_777
     wait_until(lambda: notebook.count >= 7_777 + notebook.losses[0].count + 1_000 - 2 * speex.BLOCK)
     assert notebook.playing[-1]
+
+
+@pytest.mark.skipif(bool(speex.missing()), reason="libspeexdsp1 is not installed")
+def test_during_a_command_the_cues_are_taken_out_and_no_canceller_begins(
+    start: StartCapture, notebook: Notebook
+) -> None:
+    source, reference = FakeSource(MONO), Reference()
+    echo, cues = EchoCanceller(reference, speex.SpeexCanceller()), CueCanceller(reference)
+    capture = start(lambda: source, echo=echo, cues=cues)
+    capture.apply(ListenSettings(Command(1, None)))
+    put(source, SOUND[:160])
+    wait_until(lambda: notebook.count == 160)
+    reference.wrote((SOUND // 8).tobytes() * 3, MONO, 3 * len(SOUND), time.monotonic())
+    for block in np.array_split(SOUND[160:7_777], 20):
+        put(source, block)
+    wait_until(lambda: notebook.count + cues.held == 7_777)
+    assert 0 < cues.held <= 4_800 + 160
+    assert not echo.active
+    capture.apply(ListenSettings())
+    wait_until(lambda: notebook.count == 7_777)
+    assert cues.held == 0
 
 
 class Alarm(Notebook):
