@@ -19,7 +19,8 @@ class Room:
 
     The microphone's file is filled with the room's noise first, for `seconds`. What the speaker has played is added to
     it at the place that the microphone will have reached `delay_s` after the sample was played; both cards' logs
-    tell when they started. `delay_s` must be longer than this thread may be held up.
+    tell when they started, the speaker's also when it started anew. `delay_s` must be longer than this thread may be
+    held up.
 
     Args:
         cards: not started yet, one channel each; the microphone has RATE_HZ, the speaker any rate.
@@ -49,6 +50,7 @@ class Room:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._carried = 0
+        self._start, self._at = -1, 0
         self._resampler = soxr.ResampleStream(cards.speaker[0], RATE_HZ, 1, "float64")
 
     def __enter__(self) -> Self:
@@ -66,19 +68,38 @@ class Room:
         self._add(position + round(soon_s * RATE_HZ), sound.astype(np.float64))
 
     def _run(self) -> None:
-        at = None
         while not self._over.wait(_LOOK_S):
             heard = self._cards.heard(2 * self._carried)
-            self._carried += len(heard)
-            if at is None and len(heard):
-                at = round((self._started_s("speaker") - self._started_s("mic") + self._delay_s) * RATE_HZ)
-            if at is not None:
-                sound = self._resampler.resample_chunk(heard.astype(np.float64))
-                self._add(at, np.convolve(sound, self._response) if len(sound) else sound)
-                at += len(sound)
+            if len(heard):
+                self._carry(heard)
 
-    def _started_s(self, card: str) -> float:
-        return float(self._cards.wait_for(card, "start")[0][0])
+    def _carry(self, heard: npt.NDArray[np.int16]) -> None:
+        """What was played, from its place to the next start of the speaker, which may come after a pause."""
+        starts = self._starts()
+        here = max(index for index, (first, _) in enumerate(starts) if first <= self._carried)
+        if here + 1 < len(starts):
+            heard = heard[: starts[here + 1][0] - self._carried]
+        if here != self._start:
+            self._start, self._at = here, round((starts[here][1] - self._mic_s() + self._delay_s) * RATE_HZ)
+            self._resampler = soxr.ResampleStream(self._cards.speaker[0], RATE_HZ, 1, "float64")
+        self._carried += len(heard)
+        sound = self._resampler.resample_chunk(heard.astype(np.float64))
+        if len(sound):
+            self._add(self._at, np.convolve(sound, self._response))
+            self._at += len(sound)
+
+    def _mic_s(self) -> float:
+        return float(self._cards.wait_for("mic", "start")[0][0])
+
+    def _starts(self) -> list[tuple[int, float]]:
+        """The speaker's: which of its samples came first, and when."""
+        starts, played = [], 0
+        for at_s, _, _, what, *counts in self._cards.events("speaker"):
+            if what == "start":
+                starts.append((played, float(at_s)))
+            elif counts and counts[0].startswith("hw="):
+                played += min(int(count.partition("=")[2]) for count in counts)
+        return starts
 
     def _add(self, at: int, sound: npt.NDArray[np.float64]) -> None:
         """Put it into the future."""
