@@ -71,6 +71,7 @@ async def open_output(
     num_channels: int = 1,
     output_device: int | str | None = None,
     heard_by: AsyncMicrophone | None = None,
+    buffer_ms: float = 100,
 ) -> AsyncSpeaker:
     """A running speaker for 16-bit samples; close it with `await stop()`.
 
@@ -78,6 +79,7 @@ async def open_output(
         sample_rate: of what is written, 1,000 to 384,000 Hz.
         num_channels: of what is written.
         output_device: as `Speaker(device=)`.
+        buffer_ms: as `Speaker(buffer_ms=)`.
         heard_by: an open_input() in the same room; when it cancels echoes, it takes out what is played here.
 
     Raises:
@@ -85,6 +87,12 @@ async def open_output(
         DeviceError: the speaker does not open.
     """
     microphone = heard_by if heard_by and heard_by.settings.aec else None
-    speaker = AsyncSpeaker(sample_rate=sample_rate, channels=num_channels, device=output_device, heard_by=microphone)
+    speaker = AsyncSpeaker(
+        sample_rate=sample_rate,
+        channels=num_channels,
+        device=output_device,
+        buffer_ms=buffer_ms,
+        heard_by=microphone,
+    )
     await speaker.start()
     return speaker

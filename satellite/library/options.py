@@ -74,3 +74,4 @@ class OutputOptions(TypedDict, total=False):
     dtype: SampleType
     device: int | str | None
     queue_ms: float
+    buffer_ms: float

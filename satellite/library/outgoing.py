@@ -146,4 +146,5 @@ class _Opening:
 
     def _asked(self, name: str) -> SpeakerConfig:
         rate_hz = min(max(self._settings.sample_rate, _LOWEST_CARD_HZ), _HIGHEST_CARD_HZ)
-        return SpeakerConfig(device=name, rate_hz=rate_hz, channels=self._settings.channels)
+        settings = self._settings
+        return SpeakerConfig(device=name, rate_hz=rate_hz, channels=settings.channels, buffer_ms=settings.buffer_ms)

@@ -60,6 +60,7 @@ class Outlet:
         self.opened = False
         self.description = ""
         self.error: SatelliteError | None = None
+        self._sink: Sink | None = None
 
     def start(self) -> None:
         """Begin. Once."""
@@ -71,6 +72,8 @@ class Outlet:
             self._stopping, self.running = True, False
             for lane in self._lanes:
                 lane.clear()
+            if self._sink:
+                self._sink.give_up()
             self._bell.ring()
 
     def join(self) -> None:
@@ -108,13 +111,13 @@ class Outlet:
             self._before.join()
             self._before = None
         try:
-            sink = self._open_sink()
+            sink = self._sink = self._open_sink()
             try:
                 self._use(sink)
             finally:
                 sink.close()
         except SatelliteError as failure:
-            error = failure
+            error = None if self._stopping else failure
         except Exception as bug:
             log.exception("the speaker's thread ended")
             error = DeviceLost(f"the speaker's thread ended: {bug!r}")

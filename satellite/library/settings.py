@@ -178,12 +178,14 @@ class OutputSettings:
     dtype: SampleType = "int16"
     device: int | str | None = None
     queue_ms: float = 1_000
+    buffer_ms: float = 100
 
     def __post_init__(self) -> None:
         check_sound(self.sample_rate, self.channels, self.dtype)
         check_device(self.device)
         check_device(self.device)
         _number(SettingOutOfRange, "queue_ms", self.queue_ms, 20, 60_000)
+        _number(SettingOutOfRange, "buffer_ms", self.buffer_ms, 40, 2_000)
 
 
 def settings_of(kind: str, allowed: type, options: Mapping[str, Any], **more: Any) -> InputSettings:

@@ -28,6 +28,7 @@ class Speaker(SpeakerAtOnce):
         device: number in `output_devices()`; or a device's id, or any part of its name in any case; `wav:FILE`, which
             is replaced; `command:PROGRAM`, which reads 16-bit PCM on its standard input. None: the system's default.
         queue_ms: how much sound may wait to be played, 20 to 60,000; a write waits for room. Each track has as much.
+        buffer_ms: how much of it the device may hold, 40 to 2,000: less is heard sooner, more bears a busy machine.
         heard_by: a Microphone or AsyncMicrophone with aec=True in the same room: it takes out what is played here.
 
     Raises:
@@ -42,10 +43,18 @@ class Speaker(SpeakerAtOnce):
         dtype: SampleType = "int16",
         device: int | str | None = None,
         queue_ms: float = 1_000,
+        buffer_ms: float = 100,
         heard_by: MicrophoneAtOnce | None = None,
     ) -> None:
         super().__init__(
-            OutputSettings(sample_rate=sample_rate, channels=channels, dtype=dtype, device=device, queue_ms=queue_ms),
+            OutputSettings(
+                sample_rate=sample_rate,
+                channels=channels,
+                dtype=dtype,
+                device=device,
+                queue_ms=queue_ms,
+                buffer_ms=buffer_ms,
+            ),
             heard_by,
         )
 

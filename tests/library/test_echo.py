@@ -48,19 +48,20 @@ def level(sound: np.ndarray, begin_s: float, end_s: float, rate_hz: int = RATE_H
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])
 def test_what_a_speaker_plays_is_not_heard_by_its_microphone(cards: VirtualCards, rate_hz: int) -> None:
     heard, far = [], voice(SECONDS)
+    cards.be_patient()
     with (
-        Room(cards, delay_s=0.5, gain=0.5),
+        Room(cards, delay_s=0.8, gain=0.5),
         Microphone(device="satmic", sample_rate=rate_hz, frames_per_buffer=rate_hz // 10, aec=True) as mic,
-        Speaker(device="satspk", sample_rate=48_000, heard_by=mic, queue_ms=60_000) as speaker,
+        Speaker(device="satspk", sample_rate=48_000, heard_by=mic, queue_ms=60_000, buffer_ms=400) as speaker,
     ):
         speaker.write(for_speaker(far))
         while speaker.is_playing:
             heard.append(np.frombuffer(bytes(mic.read() or b""), "<i2"))
         metrics = mic.aec_metrics()
     sound = np.concatenate(heard)
-    assert level(sound, 5.5, SECONDS - 0.5, rate_hz) < level(far, 5, SECONDS - 1) - 6 - 12
+    assert level(sound, 5.5, SECONDS - 0.5, rate_hz) < level(far, 4.7, SECONDS - 1.3) - 6 - 12
     assert metrics.erle_db > 12
-    assert metrics.delay_ms == pytest.approx(500, abs=60)
+    assert metrics.delay_ms == pytest.approx(800, abs=60)
     assert metrics.failures == 0
 
 
@@ -68,7 +69,7 @@ def test_what_a_speaker_plays_is_not_heard_by_its_microphone(cards: VirtualCards
 def test_in_a_call_the_output_shares_the_inputs_echo_processing(cards: VirtualCards) -> None:
     async def main() -> tuple[float | None, float]:
         microphone = await open_input(input_device="satmic", sample_rate=16_000, noise_suppression=False)
-        speaker = await open_output(output_device="satspk", sample_rate=48_000, heard_by=microphone)
+        speaker = await open_output(output_device="satspk", heard_by=microphone, buffer_ms=400)
         assert microphone.settings.aec
         writing = asyncio.create_task(speaker.write(for_speaker(voice(SECONDS))))
         while not writing.done() or speaker.is_playing:
@@ -78,9 +79,10 @@ def test_in_a_call_the_output_shares_the_inputs_echo_processing(cards: VirtualCa
         await microphone.stop()
         return metrics.delay_ms, metrics.erle_db
 
-    with Room(cards, delay_s=0.5, gain=0.5):
+    cards.be_patient()
+    with Room(cards, delay_s=0.8, gain=0.5):
         delay_ms, erle_db = asyncio.run(main())
-    assert delay_ms == pytest.approx(500, abs=60)
+    assert delay_ms == pytest.approx(800, abs=60)
     assert erle_db > 12
 
 

@@ -57,6 +57,7 @@ def test_each_argument_of_a_microphone_has_its_range_and_its_error(
         ("sample_rate", 1_000, 384_000, errors.RateOutOfRange),
         ("channels", 1, 32, errors.ChannelsOutOfRange),
         ("queue_ms", 20, 60_000, errors.SettingOutOfRange),
+        ("buffer_ms", 40, 2_000, errors.SettingOutOfRange),
     ],
 )
 def test_each_argument_of_a_speaker_has_its_range_and_its_error(
