@@ -29,6 +29,7 @@ _USUAL = samples_in(30)
 _LOOKED_AT, _BEFORE = samples_in(1_000), samples_in(50)
 _LONGEST_SOUND = samples_in(300)
 _CLEAR = 0.2
+_CLIPPED = 32_767
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,9 @@ class CueCanceller:
         return _USUAL if self._delay is None else self._delay
 
     def _without_echo(self, heard: Int16) -> Int16:
+        if int(heard.max()) >= _CLIPPED or int(heard.min()) <= -_CLIPPED:
+            # What is left of tones that were cut off sounds more like a voice than they did.
+            return heard
         played = self._played(self._count, _TAPS - 1 + len(heard), self._bulk - _EARLY)
         sound = heard.astype(np.float32)
         echo = fit_echo(played, sound, _TAPS)

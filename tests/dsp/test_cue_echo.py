@@ -113,6 +113,13 @@ def test_without_an_echo_the_command_is_untouched(begin_s: float) -> None:
     np.testing.assert_array_equal(Rig(played, USUAL).hear(microphone), microphone)
 
 
+def test_an_echo_that_overdrives_the_microphone_stays_as_it_is() -> None:
+    played = cue_at(AT_S)
+    microphone, rig = heard(played, USUAL, gain=25.0), Rig(played, USUAL)
+    np.testing.assert_array_equal(rig.hear(microphone), microphone)
+    assert rig.most_held > 0
+
+
 def test_it_holds_back_for_less_than_300_ms_and_only_while_the_cue_sounds() -> None:
     played = cue_at(AT_S)
     microphone, rig = heard(played, USUAL), Rig(played, USUAL)
