@@ -106,6 +106,9 @@ class FakeSink:
         self._pcm += pcm
         self._clock.wrote(frames)
 
+    def give_up(self) -> None:
+        pass
+
     def queued_frames(self) -> int:
         return self._clock.queued
 

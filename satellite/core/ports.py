@@ -80,6 +80,9 @@ class Sink(Protocol):
             DeviceLost: it failed or went away; close it.
         """
 
+    def give_up(self) -> None:
+        """A write that gives up by itself does so now; one that may hang is left alone. From any thread."""
+
     def queued_frames(self) -> int:
         """How many frames that were written have not been heard yet.
 

@@ -208,6 +208,9 @@ class AlsaSink:
     def may_hang(self) -> bool:
         return True
 
+    def give_up(self) -> None:
+        pass
+
     @property
     def underruns(self) -> int:
         return self._underruns

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from pathlib import Path
 from typing import IO
@@ -27,6 +28,8 @@ _GRACE_S = 0.2
 START_S = 20.0
 # How long a speaker program may refuse sound after that.
 REFUSAL_S = 2.0
+# How soon one that waits for it sees that it is given up.
+_LOOK_S = 0.1
 _READ_BYTES = 64 * 1024
 _LAST_WORDS_BYTES = 4096
 
@@ -107,6 +110,7 @@ class CommandSink:
         self._buffer_frames = round(config.rate_hz * config.buffer_ms / 1000)
         self._command = command
         self._start_s, self._refusal_s = start_s, refusal_s
+        self._given_up = threading.Event()
         self._clock = PlayClock(config.rate_hz)
         self._program = self._start()
         self._dropped = False
@@ -127,6 +131,9 @@ class CommandSink:
     def may_hang(self) -> bool:
         return False
 
+    def give_up(self) -> None:
+        self._given_up.set()
+
     @property
     def underruns(self) -> int:
         return self._clock.underruns
@@ -139,7 +146,7 @@ class CommandSink:
         ahead = self._clock.queued + frames - self._buffer_frames
         if ahead > 0 and self._clock.queued:
             time.sleep(min(ahead, self._clock.queued) / self._format.rate_hz)
-        self._program.send(pcm, self._start_s, self._refusal_s)
+        self._program.send(pcm, self._start_s, self._refusal_s, self._given_up)
         self._clock.wrote(frames)
 
     def queued_frames(self) -> int:
@@ -199,8 +206,12 @@ class _Program:
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, size)
 
-    def send(self, data: bytes, start_s: float, refusal_s: float) -> None:
-        """Write all of it. Raises DeviceLost when the program ends, or takes nothing for so long, at first or later."""
+    def send(self, data: bytes, start_s: float, refusal_s: float, given_up: threading.Event) -> None:
+        """Write all of it.
+
+        Raises:
+            DeviceLost: the program ends, or takes nothing for so long, at first or later, or until it is given up.
+        """
         if self.closed:
             raise DeviceLost(f"{self.name} is closed")
         pipe = _open(self._process.stdin).fileno()
@@ -212,7 +223,7 @@ class _Program:
                 rest = rest[sent:]
             except BlockingIOError:
                 patience_s = refusal_s if _unread_bytes(pipe) < self._sent_bytes else start_s
-                if not select.select([], [pipe], [], patience_s)[1]:
+                if not _room_within(patience_s, pipe, given_up):
                     raise DeviceLost(f"{self.name} takes no sound") from None
             except BrokenPipeError:
                 raise DeviceLost(self.farewell()) from None
@@ -263,6 +274,14 @@ def _arguments(command: str, form: AudioFormat) -> list[str]:
     for placeholder, value in values.items():
         arguments = [argument.replace(placeholder, value) for argument in arguments]
     return arguments
+
+
+def _room_within(patience_s: float, pipe: int, given_up: threading.Event) -> bool:
+    deadline_s = time.monotonic() + patience_s
+    while not given_up.is_set() and time.monotonic() < deadline_s:
+        if select.select([], [pipe], [], min(_LOOK_S, patience_s))[1]:
+            return True
+    return False
 
 
 def _unread_bytes(pipe: int) -> int:

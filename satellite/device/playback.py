@@ -99,6 +99,8 @@ class Playback:
     def stop(self) -> None:
         """End the thread, cutting all sounds, and close the device; returns within a second. Twice is harmless."""
         self._voices.close()
+        if player := self._player:
+            player.give_up()
         if self._thread.ident is not None:
             self._thread.join(_STOP_S)
         if self._thread.is_alive():
@@ -246,6 +248,8 @@ class Playback:
         self._state = "open"
 
     def _lose(self, text: str) -> None:
+        if self._voices.closed:
+            return  # perhaps because it was told to give up
         if self._state == "lost":
             log.debug("speaker: still not there: %s", text)
         else:

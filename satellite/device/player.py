@@ -121,6 +121,10 @@ class Player:
             self._counts.starved += len(talking) > 0
             self._perhaps_rest()
 
+    def give_up(self) -> None:
+        """Let a write end that need not be waited for. From any thread."""
+        self._sink.give_up()
+
     def writing_s(self) -> float:
         """How long the write under way has taken; 0 when none is. From any thread."""
         since_s = self._writing_since_s

@@ -145,6 +145,9 @@ class WavSink:
     def may_hang(self) -> bool:
         return True
 
+    def give_up(self) -> None:
+        pass
+
     @property
     def underruns(self) -> int:
         return self._clock.underruns

@@ -177,6 +177,16 @@ def test_a_speaker_program_that_starts_slowly_is_waited_for_and_loses_nothing(tm
         assert not sink.may_hang
 
 
+def test_who_waits_for_a_speaker_program_gives_up_when_told_to() -> None:
+    with closing(CommandSink(command(DEAF), SPEAKER, start_s=3_600.0)) as sink:
+        soon = threading.Timer(0.3, sink.give_up)
+        soon.start()
+        with pytest.raises(DeviceLost):
+            for _ in range(100):
+                sink.write(bytes(9_600))
+        soon.join()
+
+
 def test_a_program_may_need_longer_than_a_card_for_its_first_sound() -> None:
     with closing(CommandSource("sleep 60", MIC)) as source:
         assert source.first_sound_s == 20.0

@@ -39,6 +39,9 @@ class PatientSink:
         self._samples = np.concatenate((self._samples, samples))
         self._queued = min(self._queued + len(samples), BUFFER)
 
+    def give_up(self) -> None:
+        pass
+
     def queued_frames(self) -> int:
         return self._queued
 
