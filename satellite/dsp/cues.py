@@ -18,8 +18,8 @@ class _Note(NamedTuple):
 
 # A rising fourth asks, a falling one closes; what went wrong is lower and longer, and each has its own tune. The awake
 # sound must be over before a person begins to speak, so it has at most 150 ms; what waits does not speak over them.
-# What may sound during a command lies above 1 kHz, where voices are weak: there the two can be told apart. An octave
-# and more below, the echo of the awake sound was lowered by 9 dB instead of 20 under a voice of its own level.
+# What may sound during a command lies at 1 kHz and above, where voices are weak and the two can be told apart. Between
+# 660 and 880 Hz the echo of the awake sound was lowered by 9 dB instead of 20 under a voice of its own level.
 _CUES = {
     "awake": (_Note(1047, 60), _Note(1397, 80)),
     "done": (_Note(1397, 60), _Note(1047, 80)),
@@ -27,7 +27,7 @@ _CUES = {
     "timer": (_Note(784, 110), _Note(988, 110), _Note(784, 110), _Note(988, 170)),
     "error": (_Note(330, 140), _Note(247, 220)),
     "not_understood": (_Note(440, 120), _Note(392, 120), _Note(440, 160)),
-    "waiting": (_Note(440, 70), _Note(440, 70)),
+    "waiting": (_Note(988, 70), _Note(988, 70)),
     "away": (_Note(392, 140), _Note(330, 140), _Note(262, 240)),
     "no_microphone": (_Note(262, 140), _Note(262, 140), _Note(196, 260)),
 }
