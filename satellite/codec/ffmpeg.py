@@ -39,9 +39,9 @@ _OPTIONS = {
     "codec_whitelist": ",".join(sorted(_DECODERS)),
     "max_streams": "8",
 }
-# An MP4 of 7 KB can ask for an index of gigabytes. This is one of nine hours, or a video's picture of 3,840 x 2,160:
+# An MP4 of 7 KB can ask for an index of gigabytes. This is one of six hours, or a video's picture of 3,840 x 2,160:
 # the bound is the process's, for whatever else uses PyAV in it.
-_LONGEST_BLOCK_BYTES = 32 * 1024 * 1024
+_LONGEST_BLOCK_BYTES = 24 * 1024 * 1024
 _READ_BYTES = 4096
 # Titles in another character set are no reason to refuse the sound; from 19 on PyAV thinks so itself.
 _TOLERANT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
