@@ -22,6 +22,7 @@ import corpus
 import report
 from corpus import Place, room, word_end
 from engines import Found, detections, false_accepts, truth
+from hearing import PARTS
 
 HOP = 1280
 
@@ -163,6 +164,12 @@ def test_the_page_has_a_place_for_each() -> None:
     for name in ("daemon", "engines"):
         assert f"<!-- {name}: written by scripts/benchmark {name} --write -->" in page
         assert f"<!-- end of {name} -->" in page
+
+
+def test_one_run_prints_what_the_others_print_one_by_one() -> None:
+    assert all((BENCHMARKS / f"{name}.py").is_file() for name in PARTS)
+    page = report.PAGE.read_text(encoding="utf-8")
+    assert all(f"<!-- end of {name} -->" in page for name in PARTS)
 
 
 def test_the_script_names_what_there_is() -> None:
