@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +146,22 @@ def mypy(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def programs_of_the_readme(folder: Path) -> list[Path]:
+    """Each of its three levels of use in a file of its own; what awaits is put into a coroutine."""
+    section = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("## In your own programs")[2].partition("\n## ")[0]
+    )
+    files = []
+    for number, program in enumerate(re.findall(r"```python\n(.*?)```", section, re.DOTALL)):
+        imports, _, body = program.partition("\n\n")
+        if "async " in body:
+            body = f"async def main() -> None:\n{textwrap.indent(body, '    ')}"
+        files.append(folder / f"readme_{number}.py")
+        files[-1].write_text(f"{imports}\n\n{body}")
+    assert len(files) == 3
+    return files
+
+
 @pytest.mark.timeout(300)
 def test_programs_that_use_the_library_are_typed_strictly(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
@@ -157,7 +174,8 @@ def test_programs_that_use_the_library_are_typed_strictly(tmp_path: Path) -> Non
         "mic = Microphone(**QUICK)\nbeside = AsyncMicrophone(sample_rate=48_000, **QUICK)\n"
         "file = File('said.wav', **QUICK)\n"
     )
-    checked = mypy(*(str(path) for path in [*EXAMPLES.glob("*.py"), kept]), "--follow-imports=silent")
+    programs = [*EXAMPLES.glob("*.py"), kept, *programs_of_the_readme(tmp_path)]
+    checked = mypy(*(str(path) for path in programs), "--follow-imports=silent")
     assert checked.returncode == 0, checked.stdout
     refused = mypy(str(wrong), "--follow-imports=silent")
     assert len(re.findall(r"wrong\.py:[23]: error: Argument", refused.stdout)) == 2, refused.stdout
