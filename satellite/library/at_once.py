@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from satellite.core.audio import AudioFormat
+from satellite.core.errors import SettingOutOfRange
 from satellite.dsp.echo import EchoStatistics
 from satellite.library import versions
 from satellite.library.incoming import Incoming, MicrophoneStatistics
@@ -94,7 +95,9 @@ class SpeakerAtOnce:
     """The part of a speaker that never waits."""
 
     def __init__(self, settings: OutputSettings, heard_by: MicrophoneAtOnce | None = None) -> None:
-        self._outgoing = Outgoing(settings, heard_by.incoming.echo if heard_by else None)
+        if heard_by is not None and not isinstance(heard_by, MicrophoneAtOnce):
+            raise SettingOutOfRange(f"heard_by={heard_by!r}: a Microphone or an AsyncMicrophone is wanted")
+        self._outgoing = Outgoing(settings, heard_by.incoming.echo if heard_by is not None else None)
         self._main = Track(self._outgoing, settings)
 
     @property

@@ -202,6 +202,8 @@ def test_without_echo_cancellation_nothing_can_be_told_or_pushed() -> None:
     for wish in wishes:
         with pytest.raises(SettingOutOfRange, match="aec=True"):
             wish()
+    with pytest.raises(SettingOutOfRange, match="a Microphone or an AsyncMicrophone"):
+        Speaker(heard_by="satmic")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
