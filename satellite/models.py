@@ -42,7 +42,7 @@ class ModelInfo:
         sha256: of the file, in hexadecimal.
         inputs: the graph's inputs, name to shape; -1 is any length.
         phrase: what is said; empty for what is not a wake word.
-        threshold: score from which its makers count a wake word as heard.
+        threshold: score from which a wake word counts as heard, where the owner does not say.
         window: microwakeword: the score is the mean of so many answers.
         wheel: name of the Python package that holds it.
         version: of that package.

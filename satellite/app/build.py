@@ -49,7 +49,7 @@ def phrase(word: WakeWordConfig) -> str:
 
 
 def threshold(word: WakeWordConfig) -> float:
-    """The score at which the word counts as heard: the owner's, else its makers'."""
+    """The score at which the word counts as heard: the owner's, else the manifest's or its makers'."""
     return word.threshold or advice(word).threshold
 
 

@@ -107,7 +107,8 @@ class WakeWordConfig:
     )
     threshold: float = setting(
         0.0,
-        "Score at which it counts as heard; 0: as its makers advise (openWakeWord: 0.5, microWakeWord: in each .json).",
+        "Score at which it counts as heard; 0: as its makers advise (openWakeWord: 0.5, microWakeWord: in each .json), "
+        "but 0.6 for alexa.",
         low=0.0,
         high=1.0,
     )

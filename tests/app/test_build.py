@@ -51,7 +51,7 @@ def test_a_word_of_the_second_kind_is_deaf_for_as_long_as_it_is_told() -> None:
 
 
 def test_its_threshold_is_its_makers_the_owners_or_the_one_set_at_run_time() -> None:
-    assert [build.threshold(word) for word in (NABU, ALEXA, WakeWordConfig("micro_alexa"))] == [0.85, 0.5, 0.9]
+    assert [build.threshold(word) for word in (NABU, ALEXA, WakeWordConfig("micro_alexa"))] == [0.85, 0.6, 0.9]
     assert heard(WakeWordConfig("okay_nabu", threshold=1.0), ALEXA) == ["alexa"]
     assert heard(NABU, ALEXA, settings=ListenSettings(thresholds={"okay_nabu": 1.0})) == ["alexa"]
 
