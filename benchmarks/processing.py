@@ -159,7 +159,9 @@ def noise_suppression(sounds: Sequence[Int16]) -> str:
 
 def page(sounds: Sequence[Int16]) -> str:
     parts = [conditions("numpy", "onnxruntime", "pywebrtc-audio"), costs(), high_pass(sounds)]
-    return "\n\n".join(parts + [noise_suppression(sounds)] * bool(installed("pywebrtc-audio")))
+    if installed("pywebrtc-audio"):
+        parts.append(noise_suppression(sounds))
+    return "\n\n".join(parts)
 
 
 def main() -> None:
