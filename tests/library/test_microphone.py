@@ -61,6 +61,7 @@ def wav(tmp_path: Path, sound: Int16, form: AudioFormat = MONO) -> str:
 
 
 def test_chunks_have_the_size_asked_for_and_hold_every_sample_in_order(cards: VirtualCards) -> None:
+    cards.be_patient()
     cards.say(SOUND)
     with Microphone(frames_per_buffer=480) as mic:
         chunks = [next(mic) for _ in range(33)]
@@ -134,6 +135,7 @@ def test_the_end_of_a_file_ends_the_stream_after_a_shorter_last_chunk(tmp_path: 
 
 def test_speaking_follows_speech_with_the_hold_off_and_the_score_does_not(cards: VirtualCards) -> None:
     model("silero_vad")
+    cards.be_patient()
     cards.say(spoken())
     begin, end = 8_000, 8_000 + len(clip("kitchen_light"))
     seen = []
@@ -202,8 +204,9 @@ def test_the_model_is_loaded_when_the_microphone_starts_and_not_before(tmp_path:
 def test_the_model_hears_the_same_at_any_rate_and_channel_count(make_cards: Callable[..., VirtualCards]) -> None:
     model("silero_vad")
     cards = make_cards(mic_rates=(48_000,), mic_channels=(2,))
+    cards.be_patient()
     cards.say(spoken(), rate_hz=RATE_HZ)
-    with Microphone(sample_rate=44_100, channels=2, vad="silero", frames_per_buffer=4_410) as mic:
+    with Microphone(device="satmic", sample_rate=44_100, channels=2, vad="silero", frames_per_buffer=4_410) as mic:
         scores = [(mic.read_with_metadata() or pytest.fail("over")).vad_score for _ in range(18)]
     assert max(scores[:4]) < 0.5
     assert np.mean(np.array(scores[7:15]) >= 0.5) > 0.6
