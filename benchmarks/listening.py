@@ -165,7 +165,18 @@ def gate(corpus: Corpus) -> str:
         for voice_db in (0, -20)
         for snr_db in ((20, 10, 5, 0) if noise is not None else (0,))
     ]
-    head = ("room", "SNR, dB", "voice, dB", "heard without gate", "with", "lost", "won", "later", "rested, %")
+    head = (
+        "room",
+        "SNR, dB",
+        "voice, dB",
+        "heard without gate",
+        "with",
+        "lost",
+        "won",
+        "later",
+        "earlier",
+        "rested, %",
+    )
     return table((f"{len(clips)} alexa clips: {head[0]}", *head[1:]), rows)
 
 
@@ -183,7 +194,7 @@ def row(room: str, noise: Int16 | None, snr_db: int, voice_db: int, clips: Seque
         (free < np.inf) & (behind == np.inf),
         (behind < np.inf) & (free == np.inf),
     )
-    later = (free < behind) & (behind < np.inf)
+    later, earlier = (free < behind) & (behind < np.inf), (behind < free) & (free < np.inf)
     snr = "-" if noise is None else snr_db
     return (
         room,
@@ -191,7 +202,7 @@ def row(room: str, noise: Int16 | None, snr_db: int, voice_db: int, clips: Seque
         voice_db,
         heard,
         np.isfinite(behind).sum(),
-        *map(np.sum, (lost, won, later)),
+        *map(np.sum, (lost, won, later, earlier)),
         f"{100 * rested:.0f}",
     )
 
