@@ -31,7 +31,7 @@ def test_home_assistant_hears_of_words_of_both_engines_from_one_satellite(home: 
         assert (told["okay_nabu"]["phrase"], told["okay_nabu"]["attribution"]["name"]) == ("Okay Nabu", "microWakeWord")
         assert (told["alexa"]["phrase"], told["alexa"]["attribution"]["name"]) == ("Alexa", "openWakeWord")
         status = await home.box.status()
-        assert status["settings"]["threshold"] == {"okay_nabu": 0.85, "alexa": 0.5}
+        assert status["settings"]["threshold"] == {"okay_nabu": 0.85, "alexa": 0.6}
         assert status["listener"]["warm"]
 
     home(story, on_stream=answer, settings=BOTH)
