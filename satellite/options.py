@@ -106,7 +106,8 @@ def _add_verbs(parser: argparse.ArgumentParser) -> None:
         "--set",
         nargs="+",
         metavar="KEY=VALUE",
-        help="change it: volume=0..100, mute=on|off, sensitivity=high|normal|low, alarm=off, trust=anew, threshold.NAME=0.01..1",
+        help="change it: volume=0..100, mute=on|off, sensitivity=high|normal|low, alarm=off, trust=anew, "
+        "threshold.NAME=0.01..1",
     )
     verbs.add_argument("--listen", action="store_true", help="let it listen to a command now, without the wake word")
     verbs.add_argument("--version", action="store_true", help="show the version")
