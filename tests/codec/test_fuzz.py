@@ -92,7 +92,7 @@ def test_broken_streams_end_in_sound_or_in_our_error(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @settings(max_examples=15_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @FUZZ
 def test_very_many_broken_streams_end_in_sound_or_in_our_error(
