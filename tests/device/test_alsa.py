@@ -32,6 +32,8 @@ MIC = MicrophoneConfig()
 # A buffer that a reader who shares the machine does not miss.
 ROOMY = replace(MIC, buffer_ms=5000.0)
 SPEAKER = SpeakerConfig()
+# Of 440 Hz, in a second.
+TURN = 2 * np.pi * 440
 MakeCards = Callable[..., VirtualCards]
 
 
@@ -191,9 +193,19 @@ def test_a_card_with_another_rate_and_channels_says_so_and_keeps_the_period_in_t
 
 
 def test_alsas_converter_gives_what_was_asked_from_any_card(make_cards: MakeCards) -> None:
-    make_cards(mic_rates=[48_000], mic_channels=[2])
+    cards = make_cards(mic_rates=[48_000], mic_channels=[2])
+    # Its buffer is always full.
+    cards.speed("mic", 1_000)
+    cards.be_patient()
+    cards.say(np.rint(10_000 * np.sin(TURN * np.arange(96_000) / 48_000)).astype(np.int16))
     source = AlsaSource("plugmic", MIC)
     assert source.format == AudioFormat(16_000, 1, 2)
+    pcm, overruns = read_for(source, lambda pcm, _: len(pcm) >= 2 * 30_000)
+    heard, angle = np.frombuffer(pcm, "<i2")[1_000:29_000].astype(float), TURN * np.arange(28_000) / 16_000
+    waves = np.column_stack([np.sin(angle), np.cos(angle)])
+    left = heard - waves @ np.linalg.lstsq(waves, heard, rcond=None)[0]
+    assert overruns == 0
+    assert np.std(left) < np.std(heard) / 50, "nothing is missing, and nothing comes twice"
     source.close()
 
 

@@ -103,6 +103,7 @@ static void mic_read(sat_t *s, unsigned char *dst, size_t n)
 static void sync_hw(sat_t *s)
 {
 	double t = now();
+	if (s->io.stream == SND_PCM_STREAM_CAPTURE) s->app = s->io.appl_ptr;
 	if (!s->running) return;
 	if (has(s, "stall")) { if (!s->stalled) { s->base = s->hw; s->stalled = 1; } s->t0 = t; return; }
 	if (s->stalled) { s->stalled = 0; s->t0 = t; s->base = s->hw; }
@@ -135,12 +136,12 @@ static int sat_gone(sat_t *s)
 static snd_pcm_sframes_t sat_pointer(snd_pcm_ioplug_t *io)
 {
 	sat_t *s = io->private_data;
-	if (sat_gone(s)) return s->hw % s->size;
+	if (sat_gone(s)) return s->hw;
 	sync_hw(s);
 	int x = s->running && (io->stream == SND_PCM_STREAM_CAPTURE ? s->hw - s->app > s->size : s->hw > s->app);
 	if (s->running && has(s, "xrun")) { num(s, "xrun", 0, 1); x = 1; }
 	if (x) { stop_hw(s, "xrun"); s->dropin = 1; return -EPIPE; }
-	return s->hw % s->size;
+	return s->hw;
 }
 static snd_pcm_sframes_t sat_transfer(snd_pcm_ioplug_t *io, const snd_pcm_channel_area_t *a, snd_pcm_uframes_t off, snd_pcm_uframes_t size)
 {
@@ -148,12 +149,15 @@ static snd_pcm_sframes_t sat_transfer(snd_pcm_ioplug_t *io, const snd_pcm_channe
 	unsigned char *p = (unsigned char *)a->addr + (a->first + a->step * off) / 8;
 	if (e) { event(s, "errno %d", e); return -e; }
 	if (s->io.state == SND_PCM_STATE_DISCONNECTED) return -ENODEV;
+	/* 'plug' may ask for captured frames again, and take fewer than it asked for: what was taken, appl_ptr alone knows */
+	unsigned long long at = io->stream == SND_PCM_STREAM_PLAYBACK ? s->app : io->access == SND_PCM_ACCESS_RW_INTERLEAVED ? io->appl_ptr : off;
 	for (snd_pcm_uframes_t left = size; left; ) {
-		size_t o = s->app % s->size, n = s->size - o; if (n > left) n = left;
+		size_t o = at % s->size, n = s->size - o; if (n > left) n = left;
 		if (io->stream == SND_PCM_STREAM_CAPTURE) memcpy(p, s->ring + o * s->fb, n * s->fb);
 		else memcpy(s->ring + o * s->fb, p, n * s->fb);
-		p += n * s->fb; s->app += n; left -= n;
+		p += n * s->fb; at += n; left -= n;
 	}
+	if (io->stream == SND_PCM_STREAM_PLAYBACK) s->app = at;
 	return size;
 }
 static int sat_start(snd_pcm_ioplug_t *io)
@@ -272,6 +276,7 @@ SND_PCM_PLUGIN_DEFINE_FUNC(satcard)
 	s->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	s->io.version = SND_PCM_IOPLUG_VERSION; s->io.name = "satellite test card"; s->io.callback = &sat_cb; s->io.private_data = s;
 	s->io.poll_fd = s->timerfd; s->io.poll_events = POLLIN; s->io.mmap_rw = 0;
+	s->io.flags = SND_PCM_IOPLUG_FLAG_BOUNDARY_WA; /* the pointer counts on past the ring: a whole ring at once is told from none */
 	event(s, "open");
 	if ((err = snd_pcm_ioplug_create(&s->io, name, stream, mode)) < 0) { sat_close(&s->io); return err; }
 	if ((err = snd_pcm_ioplug_set_param_list(&s->io, SND_PCM_IOPLUG_HW_ACCESS, 2, access_list)) < 0 ||
