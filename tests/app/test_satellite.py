@@ -142,6 +142,8 @@ def test_a_model_that_is_missing_leaves_all_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_speaker_and_a_server_that_hang_are_left_together_not_one_after_the_other(tmp_path: Path) -> None:
+    took_s: list[float] = []
+
     async def story(satellite: Satellite) -> None:
         speaker = replace(satellite.config.speaker, device="command:sleep 60")
         await satellite.reload(replace(satellite.config, speaker=speaker))
@@ -155,10 +157,13 @@ def test_a_speaker_and_a_server_that_hang_are_left_together_not_one_after_the_ot
             await asyncio.sleep(0)
         began_s = asyncio.get_running_loop().time()
         await satellite.stop()
-        assert asyncio.get_running_loop().time() - began_s < 1.8
+        took_s.append(asyncio.get_running_loop().time() - began_s)
         writer.close()
 
-    lived(tmp_path, story)
+    # Each takes a second. What other programs add to it is not ours: once is enough.
+    while min(took_s, default=2.0) >= 1.8 and len(took_s) < 5:
+        lived(tmp_path, story)
+    assert min(took_s) < 1.8, took_s
 
 
 class Broken:

@@ -460,13 +460,13 @@ def test_drain_gives_up_on_a_card_that_stands_still(cards: VirtualCards) -> None
 
 
 def test_close_does_not_play_out_what_is_queued(cards: VirtualCards) -> None:
-    cards.speed("speaker", 0.25)
+    cards.speed("speaker", 0.05)
     sink = AlsaSink("satspk", replace(SPEAKER, buffer_ms=1000.0))
     sink.write(bytes(2 * 40_000))
     began_s = time.monotonic()
     sink.close()
     sink.close()
-    assert time.monotonic() - began_s < 1.5, "of more than 3 s"
+    assert time.monotonic() - began_s < 8.0, "of more than 16 s"
     with pytest.raises(DeviceLost, match="closed"):
         sink.write(bytes(1920))
 

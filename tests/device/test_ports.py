@@ -189,6 +189,6 @@ def test_a_speaker_closes_at_once_and_twice_is_harmless(speaker: tuple[Sink, Cal
     began_s = time.monotonic()
     sink.close()
     sink.close()
-    assert time.monotonic() - began_s < 2.0
+    assert time.monotonic() - began_s < 10.0
     with pytest.raises(DeviceLost):
         sink.write(SOUND.tobytes())
