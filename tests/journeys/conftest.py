@@ -78,8 +78,7 @@ def home(tmp_path: Path) -> Callable[..., None]:
     ) -> None:
         cards = VirtualCards(tmp_path / "cards", **abilities)
         cards.speed("mic", mic_speed)
-        if mic_speed > SPEED:
-            cards.be_patient()
+        cards.be_patient()
         cards.speed("speaker", speaker_speed)
         cards.say(quiet(WARM_UP_S), RATE_HZ)
         asyncio.run(_live(story, Box(tmp_path, cards, settings), habits, on_stream))

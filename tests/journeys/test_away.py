@@ -26,6 +26,7 @@ def alone(tmp_path: Path) -> Callable[..., None]:
     def run(story: Callable[[Box], Coroutine[Any, Any, None]], keep_s: float) -> None:
         cards = VirtualCards(tmp_path / "cards")
         cards.speed("mic", SPEED)
+        cards.be_patient()
         cards.speed("speaker", SPEED)
         cards.say(quiet(WARM_UP_S), RATE_HZ)
 

@@ -29,6 +29,7 @@ def poor_home(tmp_path: Path) -> Callable[..., None]:
     def run(story: Story, wrong: Callable[[VirtualCards], None], *, hears: bool) -> None:
         cards = VirtualCards(tmp_path / "cards")
         cards.speed("mic", SPEED)
+        cards.be_patient()
         cards.speed("speaker", SPEED)
         wrong(cards)
 

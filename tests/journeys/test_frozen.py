@@ -57,6 +57,7 @@ def frozen(tmp_path: Path) -> Callable[..., None]:
     def run(story: Callable[[Box, OtherHome], object]) -> None:
         cards = VirtualCards(tmp_path / "cards")
         cards.speed("mic", SPEED)
+        cards.be_patient()
         cards.speed("speaker", SPEED)
         cards.say(np.concatenate([quiet(WARM_UP_S)]))
 

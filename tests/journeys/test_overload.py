@@ -42,7 +42,7 @@ async def answer(ha: FakeHomeAssistant) -> None:
 
 async def a_turn(home: Home, word: str, number: int) -> None:
     home.say(quiet(0.5), clip(word), quiet(0.3), clip("kitchen_light"), quiet(1.5))
-    await home.ha.wait_for("played", number)
+    await home.ha.wait_for("played", number, SHEDDING_S)
     heard = home.ha.of("detection")
     assert (len(heard), heard[-1].data["name"]) == (number, word)
 

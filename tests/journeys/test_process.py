@@ -46,6 +46,7 @@ def rss_bytes(pid: int) -> int:
 async def living(folder: Path, box: Box) -> AsyncIterator[Home]:
     """A home around a box that is special."""
     box.cards.speed("mic", SPEED)
+    box.cards.be_patient()
     box.cards.speed("speaker", SPEED)
     box.cards.say(quiet(WARM_UP_S))
     async with box, FakeHomeAssistant(box.port, habits=HABITS, on_stream=answer) as ha:
@@ -150,6 +151,7 @@ def test_a_full_disk_costs_what_should_be_written_and_nothing_else(tmp_path: Pat
 def test_a_full_disk_under_the_log_costs_the_log_only(tmp_path: Path) -> None:
     cards = VirtualCards(tmp_path / "cards")
     cards.speed("mic", SPEED)
+    cards.be_patient()
     cards.speed("speaker", SPEED)
     cards.say(quiet(WARM_UP_S))
     box = Box(tmp_path, cards, within=("sh", "-c", 'exec "$@" 2>/dev/full', "sh"))
@@ -320,6 +322,7 @@ def test_without_any_network_at_the_start_it_hears_and_is_served_when_there_is_o
     async def live() -> None:
         cards = VirtualCards(tmp_path / "cards")
         cards.speed("mic", SPEED)
+        cards.be_patient()
         cards.speed("speaker", SPEED)
         cards.say(quiet(WARM_UP_S))
         settings = {"server": 'host = "0.0.0.0"', "discovery": "enabled = true", "command": "keep_s = 1"}
