@@ -19,8 +19,6 @@ from satellite.dsp.cues import make_cue
 # The delay of this room is far from usual, and is found by the first chime; the chime is about as loud as a voice.
 DELAY_S, LOUD = 0.5, 2.0
 TRIES = 8
-# This room's delay is right as long as the card does not run dry: it always holds 0.2 s, which the chime waits for.
-CARD = SPEAKER + "\nperiod_ms = 100"
 # Then the chime and the command are heard at once.
 PAUSE_S = 0.5
 CUE = make_cue("awake", RATE_HZ).astype(np.float64)
@@ -67,7 +65,7 @@ def visit(folder: Path, aec: str, story: Callable[[Visit], Awaitable[None]]) -> 
     cards = VirtualCards(folder / "cards")
 
     async def run() -> None:
-        settings = {"microphone": f'aec = "{aec}"', "speaker": CARD}
+        settings = {"microphone": f'aec = "{aec}"', "speaker": SPEAKER}
         with Room(cards, delay_s=DELAY_S, gain=LOUD, response=COLOUR, seconds=120) as room:
             box = Box(folder, cards, settings)
             async with box, FakeHomeAssistant(box.port, habits=HABITS, on_stream=answer) as ha:
