@@ -184,6 +184,9 @@ class Hooks:
             code, said = self._lived(job)
         except OSError as error:
             return f"cannot be started: {error.strerror}", "", False
+        except ValueError as error:
+            # A quote that is not closed, or a zero byte.
+            return f"cannot be started: {error}", "", False
         lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
         last = one_line(lines[-1]) if lines else ""
         if code is None:

@@ -136,6 +136,8 @@ class WakeService:
                     reader, writer = await asyncio.open_connection(self._host, self._port, limit=HEADER_BYTES)
             except (OSError, TimeoutError) as error:
                 why = why or self._complain(f"cannot be reached: {getattr(error, 'strerror', None) or 'no answer'}")
+            except UnicodeError:
+                why = why or self._complain("cannot be reached: that is no name of a machine")
             else:
                 began_s = self._loop.time()
                 why = self._complain(await self._talk(reader, writer))

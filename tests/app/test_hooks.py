@@ -136,6 +136,8 @@ def test_a_peers_text_is_one_short_line_and_no_shell_reads_it(make: Callable[...
     ("command", "line"),
     [
         ("/nonexistent/program", "hook wake cannot be started: No such file or directory"),
+        ("lamp 'on", "hook wake cannot be started: No closing quotation"),
+        ("lamp\0on", "hook wake cannot be started: embedded null byte"),
         (python("import sys; print('no lamp'); sys.exit(3)"), "hook wake ended with exit code 3: no lamp"),
         (python("import os; os.kill(os.getpid(), 9)"), "hook wake was ended by signal 9"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
 from wyoming.event import Event, async_write_event
 
 from satellite.core.events import Event as OurEvent
@@ -136,3 +137,18 @@ def test_one_that_hangs_up_at_once_is_tried_with_growing_pauses() -> None:
         assert times[2] - times[1] > 0.9
 
     lived(story)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70])
+def test_what_is_no_name_of_a_machine_costs_a_line_and_is_tried_again(
+    host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def live() -> None:
+        service = WakeService(host, 10_400, [], lambda _wake: None)
+        service.start()
+        await until(lambda: service.statistics().state == "lost")
+        await service.close()
+
+    asyncio.run(live())
+    (line,) = caplog.messages
+    assert line.startswith(f"the wake word service at {host}:10400 cannot be reached: that is no name of a machine")
