@@ -99,21 +99,23 @@ def test_what_is_played_is_kept_with_its_time_as_loud_as_it_is_heard(start: Star
     sink, reference = FakeSink(CARD, buffer_ms=500), Reference()
     playback = start(lambda: sink, reference=reference)
     playback.set_volume(50)
-    for turn in (1, 2):
-        writes = len(sink.writes_s)
+    off: list[float] = []
+    # A busy machine writes a time down late; of two turns at least, one is dated to 10 ms.
+    while len(off) < 2 or (min(off) >= 160 and len(off) < TRIES):
+        turn, writes = len(off) + 1, len(sink.writes_s)
         play(playback, turn, for_speaker(voice(1, seed=turn)))
         mailbox.wait_for(PlaybackFinished, turn)
         begin = reference.sample_at(sink.writes_s[writes])
         assert begin is not None
         kept = reference.read(round(begin), RATE_HZ)
-        found = find_delay(kept, voice(1, seed=turn), -1_600, 1_600)
+        found = find_delay(kept, voice(1, seed=turn), -4_800, 4_800)
         assert found.clear > 20
-        # A busy machine writes the times down late; how exact they are is tried with the reference itself.
-        assert abs(found.samples) < 800
+        off.append(abs(found.samples))
         assert np.std(kept) == pytest.approx(np.std(voice(1, seed=turn)) / 4, rel=0.1)
         # The card stands still, and starts anew.
         wait_until(lambda: playback.statistics().state == "resting")
     assert reference.breaks >= 2
+    assert min(off) < 160, off
 
 
 def test_the_first_write_of_a_sound_is_told_with_its_time(start: StartPlayback, mailbox: Mailbox) -> None:
