@@ -95,6 +95,11 @@ class Box:
         threads = Path("/proc/self"), Path(f"/proc/{self.pid}")
         return sum(int((thread / "schedstat").read_text().split()[1]) for thread in threads) / 1e9
 
+    @property
+    def starved_s(self) -> float:
+        """For how long all of its threads together were ready to run and no core was free, so far."""
+        return _waited_s(Path(f"/proc/{self.pid}/task"))
+
     async def start(self, hears: bool = True) -> None:
         """Start it, and wait until it serves and hears."""
         await self.launch()

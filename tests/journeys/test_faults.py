@@ -19,6 +19,9 @@ from journeys.faults import FAULTS, LONG_FAULTS, SPEED, answer, spoken
 RunHome = Callable[..., None]
 # After the devices and the server are back. What a busy machine adds is not the satellite's.
 RECOVERY_S = 5.0
+# A turn takes a second; so long on a machine that runs much else.
+TURN_S = 60.0
+TRIES, STARVED_S = 5, 0.5
 ROUNDS_LONG = 7
 # In every run twenty kinds; with this seed those are left out that come nearest to what other journeys live through.
 EVERY_RUN = random.Random(6837).sample(sorted(FAULTS), 20)
@@ -68,8 +71,29 @@ async def recovered(home: Home) -> float:
     return took_s
 
 
+def stalls(home: Home) -> int:
+    """How many commands were cut short because the loop got no core for as long as sound is kept: here 1 s."""
+    return sum("command over: stalled" in line for line in home.box.log)
+
+
 async def full_turn(home: Home, number: int) -> Run:
-    """Say one command, once: all of it arrives, and its answer is heard and told as played."""
+    """Say one command, once: all of it arrives, and its answer is heard and told as played.
+
+    Again only where the machine gave the satellite no core: its clock does not run five times as fast.
+    """
+    for _ in range(TRIES):
+        starved_s = home.box.starved_s
+        if run := await _turn(home, number):
+            return run
+        assert home.box.starved_s - starved_s > STARVED_S, "the command was cut short, and there was a core"
+        await home.box.in_state("idle")
+        home.say(quiet(2.0))
+    raise AssertionError("the machine is too busy for this test")
+
+
+async def _turn(home: Home, number: int) -> Run | None:
+    """None: the command was cut short."""
+    before = stalls(home)
     sound, heard_bytes, ha = spoken(number), home.cards.heard_bytes(), home.ha
     ha.on_stream = answer
     home.say(clip("hey_jarvis"), quiet(0.3), sound, quiet(1.0))
@@ -77,7 +101,9 @@ async def full_turn(home: Home, number: int) -> Run:
     def whole() -> list[Run]:
         return [run for run in ha.runs if run.ended == "audio-stop" and sound.tobytes() in run.pcm]
 
-    await ha.until(whole, f"run with the whole command {number}")
+    await ha.until(lambda: whole() or stalls(home) > before, f"run with the whole command {number}", TURN_S)
+    if not whole():
+        return None
     (run,) = whole()
     await ha.until(lambda: any(event.at_s > run.ended_at_s for event in ha.of("played")), "played")
     assert np.abs(home.cards.heard(heard_bytes).astype(int)).max() > 4_000, "the answer was not heard"
