@@ -10,11 +10,12 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from satellite.app.happenings import Happenings
 from satellite.config import HooksConfig
 from satellite.core import effects as fx
 from satellite.core import events as ev
@@ -35,24 +36,6 @@ _SAID_BYTES = 4096
 _READ_BYTES = 64 * 1024
 # How often a command is looked after: its own children may hold its output open.
 _LOOK_S = 0.05
-
-Happening: TypeAlias = tuple[str, Mapping[str, object]]
-
-HAPPENINGS: Mapping[type, Callable[[Any], Happening]] = {
-    ev.WakeDetected: lambda e: ("wake", {"wake_word": e.model, "text": e.phrase, "score": round(e.score, 3)}),
-    ev.RemoteWake: lambda e: ("wake", {"wake_word": e.name}),
-    ev.TranscriptReceived: lambda e: ("transcript", {"text": e.text}),
-    ev.AnswerText: lambda e: ("answer", {"text": e.text}),
-    ev.PlaybackStarted: lambda _: ("playing", {}),
-    ev.PlaybackFinished: lambda _: ("played", {}),
-    fx.StopPlayback: lambda _: ("played", {}),
-    ev.PipelineFailed: lambda e: ("error", {"code": e.code, "text": e.text}),
-    ev.ServerConnected: lambda e: ("connected", {"text": e.peer}),
-    ev.ServerLost: lambda e: ("disconnected", {"text": e.reason}),
-    ev.TimerChanged: lambda e: ("timer", {"code": e.kind, "id": e.id, **_known(e.data, "name", "total_seconds")}),
-    ev.DeviceFailed: lambda e: ("device_lost", {"device": e.device, "text": e.text}),
-    ev.DeviceReady: lambda e: ("device_ready", {"device": e.device, "text": e.text}),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +62,8 @@ class Hooks:
     def __init__(self, config: HooksConfig, *, muted: bool, limit_s: float = LIMIT_S) -> None:
         self._config = config
         self._limit_s = limit_s
-        self._muted = muted
-        self._streaming = self._ringing = self._closed = False
+        self._happenings = Happenings(muted=muted)
+        self._closed = False
         self._allowance, self._allowed_at_s = BURST, 0.0
         self._lock = threading.Lock()
         self._statistics = HookStatistics()
@@ -106,7 +89,7 @@ class Hooks:
 
     def write(self, now_s: float, what: ev.Event | fx.Effect) -> None:
         """Take note of one event or effect, at a time on the monotonic clock."""
-        for name, about in self._happenings(what):
+        for name, about in self._happenings.of(what):
             self.run(now_s, name, about)
 
     def run(self, now_s: float, name: str, about: Mapping[str, object]) -> None:
@@ -124,33 +107,6 @@ class Hooks:
                 return
             self._workers += 1
         threading.Thread(target=self._work, name="hook", daemon=True).start()
-
-    # --- what happens -----------------------------------------------------------------------------------------------
-
-    def _happenings(self, what: ev.Event | fx.Effect) -> Iterator[Happening]:
-        match what:
-            case fx.StartStream():
-                self._streaming = True
-                yield "streaming_start", {}
-            case fx.ListenFor(command=command, muted=muted):
-                if self._streaming and command is None:
-                    self._streaming = False
-                    yield "streaming_stop", {}
-                if self._muted != muted:
-                    self._muted = muted
-                    yield "muted" if muted else "unmuted", {}
-            case fx.PlayCue(name="away"):
-                yield "error", {"code": "away", "text": "Home Assistant is away"}
-            case fx.PlayCue(name="timer") if not self._ringing:
-                # It sounds again and again.
-                self._ringing = True
-                yield "alarm", {}
-            case fx.StopCue(name="timer"):
-                self._ringing = False
-            case ev.DeviceFailed(wanted=True):
-                pass
-            case _ if type(what) in HAPPENINGS:
-                yield HAPPENINGS[type(what)](what)
 
     # --- one command, in its thread ---------------------------------------------------------------------------------
 
@@ -220,10 +176,6 @@ class Hooks:
         """Under the lock."""
         now = self._statistics
         self._statistics = replace(now, **{name: getattr(now, name) + count for name, count in more.items()})
-
-
-def _known(data: Mapping[str, object], *keys: str) -> dict[str, object]:
-    return {key: data[key] for key in keys if data.get(key) is not None}
 
 
 def _heard(process: subprocess.Popen[bytes], until_s: float) -> tuple[bytes, bool]:

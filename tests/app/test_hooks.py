@@ -88,34 +88,6 @@ def test_a_command_is_told_what_happened(make: Callable[..., Hooks], tmp_path: P
     assert hooks.statistics().failed == 0
 
 
-HAPPENINGS: list[tuple[str, list[ev.Event | fx.Effect]]] = [
-    ("wake", [ev.RemoteWake("okay_nabu")]),
-    ("streaming_start", [fx.StartStream(1, -60.0)]),
-    ("streaming_stop", [fx.StartStream(1, -60.0), fx.ListenFor(None, muted=False)]),
-    ("answer", [ev.AnswerText("Done")]),
-    ("playing", [ev.PlaybackStarted(1, 0.0)]),
-    ("played", [ev.PlaybackFinished(1)]),
-    ("played", [fx.StopPlayback()]),
-    ("error", [ev.PipelineFailed("intent-failed", "what?")]),
-    ("error", [fx.PlayCue("away")]),
-    ("connected", [ev.ServerConnected(1, "127.0.0.1:5")]),
-    ("disconnected", [ev.ServerLost(1, "silent")]),
-    ("alarm", [fx.PlayCue("timer"), fx.PlayCue("timer")]),
-    ("muted", [fx.ListenFor(None, muted=True), fx.ListenFor(None, muted=True)]),
-    ("unmuted", [fx.ListenFor(None, muted=True), fx.ListenFor(None, muted=False)]),
-    ("device_lost", [ev.DeviceFailed(ev.Device.MICROPHONE, "gone")]),
-    ("device_ready", [ev.DeviceReady(ev.Device.SPEAKER, "48000 Hz")]),
-]
-
-
-@pytest.mark.parametrize(("name", "what"), HAPPENINGS)
-def test_each_thing_that_happens_has_its_command_once(
-    make: Callable[..., Hooks], tmp_path: Path, name: str, what: list[ev.Event | fx.Effect]
-) -> None:
-    file = tmp_path / "told"
-    assert [entry["HOOK_EVENT"] for entry in happen(make(**{name: python(WRITES, file)}), file, *what)] == [name]
-
-
 def test_what_nobody_asked_for_starts_nothing(make: Callable[..., Hooks]) -> None:
     hooks = make(wake="true")
     ours = ev.DeviceFailed(ev.Device.MICROPHONE, "reopened for the new configuration", wanted=True)
