@@ -136,8 +136,8 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(
     until(lambda: idle(hooks))
     assert (hooks.statistics().late, hooks.statistics().failed) == (1, 1)
     assert caplog.messages == ["hook wake took longer than 1 s and was ended"]
-    if file.exists():  # a busy machine may have had no time to start it
-        until(lambda: not _runs(int(file.read_text())))
+    if pid := file.exists() and file.read_text():  # a busy machine may have had no time to start it
+        until(lambda: not _runs(int(pid)))
 
 
 def _runs(pid: int) -> bool:
