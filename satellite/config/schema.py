@@ -51,11 +51,10 @@ class MicrophoneConfig:
     gain_db: float = setting(0.0, "Software gain on what is sent to Home Assistant.", low=-40.0, high=40.0)
     aec: str = setting(
         "auto",
-        "Take what the speaker plays out of what the microphone hears, so that a wake word is heard over it, and the "
-        "satellite does not wake itself: by SpeexDSP (speex; Debian package libspeexdsp1); auto: by it where it is "
-        "installed, else wake words that the satellite says itself are not obeyed, no more; webrtc (needs the extra "
-        "[webrtc]): more of the echo is taken away, and with it most of who speaks over it; off: for microphones that "
-        "do it themselves.",
+        "Take what the speaker plays out of what the microphone hears, so that a wake word is heard over it and the "
+        "satellite does not wake itself. speex: needs the Debian package libspeexdsp1. auto: the same where that is "
+        "installed; elsewhere it only does not wake itself. webrtc: needs the extra [webrtc]; takes more of the echo "
+        "away, and most of who speaks over it. off: for microphones that do it themselves, the chime included.",
         choices=("off", "speex", "webrtc", "auto"),
     )
     period_ms: float = setting(16.0, "ALSA period.", low=5.0, high=200.0)
@@ -125,7 +124,7 @@ class WakeWordConfig:
         low=1,
         high=8,
     )
-    of_hops: int = setting(1, "See agreeing_hops; when it is less than that, that is taken.", low=1, high=8)
+    of_hops: int = setting(1, "See agreeing_hops; never fewer than those.", low=1, high=8)
     second_look: float = setting(
         0.0,
         "Wake only if the speech model gives this probability somewhere in the second before; 0: it is not asked. 0.9 "
@@ -352,7 +351,7 @@ class LogConfig:
 class PathsConfig:
     """[paths]: empty means the usual place (XDG for a user, /var/lib/satellite and /run/satellite for the service)."""
 
-    state: str = setting("", "Folder for what must survive a restart: identity, volume, mute.")
+    state: str = setting("", "Folder for what must survive a restart: identity, volume, mute, timers.")
     models: str = setting("", "Folder of the model files.")
     control: str = setting("", "Unix socket for --status and --set.")
 
