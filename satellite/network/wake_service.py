@@ -14,7 +14,7 @@ from satellite.core import events as ev
 from satellite.core.audio import RATE_HZ, samples_in
 from satellite.core.errors import ProtocolError
 from satellite.network import protocol
-from satellite.network.frame import HEADER_BYTES
+from satellite.network.frame import HEADER_BYTES, one_line
 from satellite.network.sockets import prepare
 
 log = logging.getLogger(__name__)
@@ -195,7 +195,7 @@ class WakeService:
         plain = set(map(_plain, known))
         unknown = [name for name in self._names if _plain(name) not in plain]
         if unknown and known:
-            has = ", ".join(known)
+            has = one_line(", ".join(known), 1_000)
             log.warning(
                 "the wake word service at %s has no %s; it has %s", self._address, " and no ".join(unknown), has
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -152,3 +153,27 @@ def test_what_is_no_name_of_a_machine_costs_a_line_and_is_tried_again(
     asyncio.run(live())
     (line,) = caplog.messages
     assert line.startswith(f"the wake word service at {host}:10400 cannot be reached: that is no name of a machine")
+
+
+def test_a_service_with_many_long_names_costs_one_line_that_can_be_read(caplog: pytest.LogCaptureFixture) -> None:
+    models = [{"name": f"{number:060}"} for number in range(300)]
+    known = json.dumps({"type": "info", "data": {"wake": [{"models": models}]}}).encode() + b"\n"
+
+    async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(known)
+        while await reader.read(65_536):
+            pass
+        writer.close()
+
+    async def live() -> None:
+        server = await asyncio.start_server(tell, "127.0.0.1", 0)
+        service = WakeService("127.0.0.1", server.sockets[0].getsockname()[1], ["computer"], lambda _wake: None)
+        service.start()
+        await until(lambda: any("has no computer" in line for line in caplog.messages))
+        await service.close()
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(live())
+    (line,) = (line for line in caplog.messages if "has no computer" in line)
+    assert len(line) < 1_100
