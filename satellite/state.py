@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ _IDENTITY = re.compile(r"[0-9a-f]{12}")
 
 
 class State:
-    """The files: read once, written by `save`. For one thread.
+    """The files: read once, written by `save`. Its attributes are replaced by one thread, never changed.
 
     Attributes:
         identity: 12 hex digits, made once, at random.
@@ -52,18 +53,20 @@ class State:
 
     def __init__(self, directory: Path) -> None:
         _make(directory)
+        self._lock = threading.Lock()
         self._path = directory / "state.json"
         copy = self._read_settings()
         self.identity = _known_identity(directory / "identity", copy)
 
     def save(self) -> None:
-        """Write everything: whole or not at all, and on the disk when this returns.
+        """Write everything: whole or not at all, and on the disk when this returns. By any thread.
 
         Raises:
             StateError: it could not be written, as on a full disk; what was saved last is still there.
         """
-        content = {"identity": self.identity, **self._settings()}
-        _replace(self._path, json.dumps(content, indent=2) + "\n")
+        with self._lock:
+            content = {"identity": self.identity, **self._settings()}
+            _replace(self._path, json.dumps(content, indent=2) + "\n")
 
     def _settings(self) -> dict[str, Any]:
         return {

@@ -17,6 +17,7 @@ from satellite.app.dialogue import Dialogue, Observer
 from satellite.app.hooks import Hooks
 from satellite.app.loading import in_background
 from satellite.app.recordings import Recordings
+from satellite.app.saving import Saving
 from satellite.app.timers import Moment, restored, saved
 from satellite.app.turns import Turns
 from satellite.app.utterance import Utterance
@@ -65,6 +66,7 @@ class Satellite:
         self.dialogue = self._make_dialogue()
         self._post = self.dialogue.inbox.post
         self._saved_timers = self.dialogue.timers.running
+        self._saving = Saving(self._save)
         self.utterance = Utterance()
         self._wanted = fx.ListenFor(None, memory.muted)
         self.tap = Tap(lambda: self._wanted.muted)
@@ -120,6 +122,7 @@ class Satellite:
         ends: list[Awaitable[None]] = [
             self.server.close(),
             self.recordings.close(),
+            self._saving.close(),
             asyncio.to_thread(self.playback.stop),
         ]
         ends += [part.close() for part in (self.discovery, self.wake_service) if part]
@@ -283,7 +286,7 @@ class Satellite:
         if running != self._saved_timers:
             self._saved_timers = running
             self.memory.timers = saved(self.dialogue.timers, Moment.present())
-            self._save()
+            self._saving.soon()
 
     def _tell(self, message: msg.Message) -> None:
         self.utterance.record(message)

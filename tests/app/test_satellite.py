@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
@@ -180,6 +181,48 @@ class Broken:
 
     def flush(self) -> list[ev.Event]:
         return []
+
+
+def started(number: str, seconds: float) -> ev.TimerChanged:
+    return ev.TimerChanged("started", number, {"total_seconds": seconds})
+
+
+class SlowState(State):
+    """On a card that takes its time."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.writes, self.at_last = 0, threading.Event()
+
+    def save(self) -> None:
+        self.writes += 1
+        in_time = self.at_last.wait(20)
+        self.at_last.set()
+        assert in_time
+        super().save()
+
+
+def test_a_flood_of_timers_and_a_slow_card_hold_no_event_up_and_the_last_timer_is_kept(tmp_path: Path) -> None:
+    async def live() -> None:
+        memory = SlowState(tmp_path)
+        satellite = Satellite(config(tmp_path), memory)
+        await satellite.serve()
+        try:
+            async with asyncio.timeout(20):
+                satellite.dialogue.handle(ev.ServerConnected(1, "peer"))
+                satellite.dialogue.handle(started("first", 60))
+                await until(lambda: memory.writes == 1)
+                for count in range(1_000):
+                    satellite.dialogue.handle(started(str(count % 8), 60 + count))
+        finally:
+            memory.at_last.set()
+            await satellite.stop()
+        assert memory.writes == 2
+
+    asyncio.run(live())
+    kept = {timer["id"]: timer["left_s"] for timer in State(tmp_path).timers}
+    assert len(kept) == 9
+    assert kept["7"] > 900
 
 
 def test_a_thread_that_a_bug_has_ended_is_found(tmp_path: Path) -> None:
