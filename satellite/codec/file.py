@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Generator, Iterator
@@ -15,6 +14,7 @@ from satellite.codec.frames import AudioFrame, Conformer, Losses, Sound
 from satellite.codec.kinds import ID3_BYTES, SOUND_BYTES, Kind, recognised, tag_bytes
 from satellite.codec.wav_stream import WavStream
 from satellite.core.errors import AudioFormatError
+from satellite.core.places import named
 
 _READ_BYTES = 16 * 1024
 
@@ -43,10 +43,8 @@ def decode_file(
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    if "\0" in str(path):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     # A pipe that nobody writes into would be waited for.
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+    with open(named(path), "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise AudioFormatError("it is a pipe or a device, not a file")
         yield file

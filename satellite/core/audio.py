@@ -68,7 +68,9 @@ def to_float32(samples: Int16) -> Float32:
 
 def to_int16(samples: npt.NDArray[np.floating[Any]]) -> Int16:
     """Float in [-1, 1] to int16, rounded, clipped."""
-    scaled: Int16 = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
+    # Half precision has no 32767, and what is far too loud would overflow: clipped first.
+    wide = samples.astype(np.promote_types(samples.dtype, np.float32), copy=False)
+    scaled: Int16 = np.rint(np.clip(wide, -1.0, 32767 / 32768) * 32768.0).astype(np.int16)
     return scaled
 
 

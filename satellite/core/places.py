@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 from collections.abc import Mapping
@@ -14,6 +15,21 @@ SERVICE_RUNTIME = Path("/run/satellite")
 
 # The kernel's sun_path has 108 bytes, the last of them zero.
 SOCKET_PATH_LIMIT_BYTES = 107
+
+
+def nameable(name: str | Path) -> bool:
+    """The system can be told this name: it has no zero byte, and no half of a character."""
+    try:
+        return b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+
+
+def named(path: str | Path) -> Path:
+    """This path. Raises FileNotFoundError when no file can have it."""
+    if not nameable(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return Path(path)
 
 
 def expanded(path: str) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import SupportsIndex
+
 import numpy as np
 
 from satellite.core.audio import AudioFormat, Int16
@@ -17,6 +19,9 @@ MOST_CHANNELS = 32
 
 def check(form: AudioFormat) -> None:
     """Raises AudioFormatError when a Converter cannot take this format."""
+    counts: tuple[object, ...] = (form.rate_hz, form.channels)
+    if not all(isinstance(count, SupportsIndex) for count in counts):
+        raise AudioFormatError(f"{form.rate_hz!r} Hz, {form.channels!r} channels: whole numbers are wanted")
     if not LOWEST_HZ <= form.rate_hz <= HIGHEST_HZ:
         raise AudioFormatError(f"{form.rate_hz} Hz: only {LOWEST_HZ} to {HIGHEST_HZ} Hz can be converted")
     if not 1 <= form.channels <= MOST_CHANNELS:

@@ -6,11 +6,10 @@ of it, so that nothing here can move a decision.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from satellite.config import ProcessingConfig
 from satellite.core.audio import RATE_HZ, Float32, Int16, to_float32
 from satellite.dsp.gain import Gain
 from satellite.dsp.highpass import HighPass
@@ -18,6 +17,9 @@ from satellite.dsp.level import FULL_SCALE
 from satellite.dsp.limiter import Limiter
 from satellite.dsp.peak import PeakNormaliser
 from satellite.dsp.slow_gain import SlowGain
+
+if TYPE_CHECKING:
+    from satellite.config import ProcessingConfig
 
 
 class Stage(Protocol):

@@ -37,7 +37,6 @@ class AsyncMicrophone(MicrophoneAtOnce):
 
     def __init__(self, **options: Unpack[InputOptions]) -> None:
         super().__init__(settings_of("AsyncMicrophone", InputOptions, options))
-        self._one_at_a_time = asyncio.Lock()
 
     @classmethod
     async def open(cls, **options: Unpack[InputOptions]) -> Self:
@@ -53,19 +52,11 @@ class AsyncMicrophone(MicrophoneAtOnce):
 
     async def start(self) -> None:
         """As Microphone.start()."""
-        async with self._one_at_a_time:
-            self.incoming.begin()
-            try:
-                await self.incoming.bell.wait_async(self.incoming.opening)
-            except BaseException:
-                self.incoming.end()
-                raise
+        await self.incoming.aopen()
 
     async def stop(self) -> None:
         """As Microphone.stop(). It takes effect at once, also on a start or a read in another task."""
-        intake = self.incoming.end()
-        if intake:
-            await asyncio.to_thread(intake.join)
+        await self.incoming.aclose()
 
     async def close(self) -> None:
         """The same as stop()."""

@@ -32,7 +32,6 @@ class AsyncSpeaker(SpeakerAtOnce):
 
     def __init__(self, *, heard_by: MicrophoneAtOnce | None = None, **options: Unpack[OutputOptions]) -> None:
         super().__init__(OutputSettings(**options), heard_by)
-        self._starts = asyncio.Lock()
 
     @classmethod
     async def open(cls, *, heard_by: MicrophoneAtOnce | None = None, **options: Unpack[OutputOptions]) -> Self:
@@ -41,19 +40,11 @@ class AsyncSpeaker(SpeakerAtOnce):
 
     async def start(self) -> None:
         """As Speaker.start()."""
-        async with self._starts:
-            self._outgoing.begin()
-            try:
-                await self._outgoing.bell.wait_async(self._outgoing.opening)
-            except BaseException:
-                self._outgoing.end()
-                raise
+        await self._outgoing.aopen()
 
     async def stop(self) -> None:
         """As Speaker.stop()."""
-        outlet = self._outgoing.end()
-        if outlet:
-            await asyncio.to_thread(outlet.join)
+        await self._outgoing.aclose()
 
     async def close(self) -> None:
         """The same as stop()."""

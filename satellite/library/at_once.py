@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from satellite.core.audio import AudioFormat
 from satellite.core.errors import SettingOutOfRange
-from satellite.dsp.echo import EchoStatistics
 from satellite.library import versions
 from satellite.library.incoming import Incoming, MicrophoneStatistics
 from satellite.library.options import Samples, SampleType
@@ -15,6 +14,9 @@ from satellite.library.outgoing import Outgoing, SpeakerStatistics
 from satellite.library.samples import taken
 from satellite.library.settings import InputSettings, OutputSettings
 from satellite.library.track import Track
+
+if TYPE_CHECKING:
+    from satellite.dsp.echo import EchoStatistics
 
 
 class MicrophoneAtOnce:

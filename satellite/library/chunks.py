@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from satellite.core.audio import AudioFormat, Int16
 from satellite.dsp.convert import Converter
-from satellite.dsp.echo import EchoCanceller
 from satellite.library.conditioning import conditioning
 from satellite.library.options import Samples
 from satellite.library.samples import given
 from satellite.library.settings import InputSettings
 from satellite.library.speaking import Detector, HoldOff
+
+if TYPE_CHECKING:
+    from satellite.dsp.echo import EchoCanceller
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +33,7 @@ class Chunk:
         vad_score: of the last stretch judged up to its end, 0 to 1; 0.0 without vad.
     """
 
-    data: Samples
+    data: Samples = field(repr=False)
     timestamp: float
     sequence: int
     is_speaking: bool

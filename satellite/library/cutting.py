@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypedDict
@@ -40,7 +40,7 @@ class Utterance:
         ending: why it ends.
     """
 
-    data: Samples
+    data: Samples = field(repr=False)
     start_s: float
     end_s: float
     ending: Ending

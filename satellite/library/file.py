@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from satellite.core.audio import AudioFormat, Int16, to_int16
 from satellite.core.errors import SamplesUnfit, SettingOutOfRange, VadUnknown
+from satellite.core.places import named
 from satellite.dsp.convert import Converter, check
 from satellite.library.chunks import Chunk, Chunker, Heard
 from satellite.library.options import FileOptions, Samples
@@ -94,7 +95,7 @@ class File:
     def __init__(self, path: str | Path, **options: Unpack[FileOptions]) -> None:
         settings = settings_of("File", FileOptions, options)
         # A mistake in its name is told here and not at the first read.
-        Path(path).stat()
+        named(path).stat()
         self._prepare(str(path), lambda: _decoded(Path(path)), settings)
 
     @classmethod
@@ -106,7 +107,7 @@ class File:
             input_rate: of the samples, in Hz.
 
         Raises:
-            ArgumentError: something is out of range.
+            ArgumentError: something is out of range, or the samples are of another type or shape.
             AudioFormatError: there is no such rate or channel count.
         """
         form, pcm, misfits = _pcm(samples, input_rate)
@@ -298,6 +299,8 @@ def _decoded(path: Path) -> Sound:
 
 def _pcm(samples: npt.NDArray[Any], rate_hz: int) -> tuple[AudioFormat, bytes, tuple[int, int]]:
     """Format and bytes; how many samples were clipped, and how many were no numbers."""
+    if not isinstance(samples, np.ndarray):
+        raise SamplesUnfit(f"an array is wanted, not {type(samples).__name__}")
     if samples.ndim not in (1, 2) or (samples.dtype != np.int16 and samples.dtype.kind != "f"):
         raise SamplesUnfit(
             f"an array of {samples.dtype} of shape {samples.shape}: int16 or floats, 1-D or 2-D, will do"

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from satellite.core.audio import RATE_HZ
-from satellite.core.errors import AudioFormatError, DeviceLost, DeviceUnsupported, SatelliteError
+from satellite.core.errors import AudioFormatError, DeviceLost, DeviceUnsupported
 from satellite.core.ports import Source
 from satellite.core.waiting import Bell
 from satellite.device.gap import GapClock
 from satellite.library.chunks import Chunker, Heard
-
-log = logging.getLogger(__name__)
+from satellite.library.run import Run
 
 # After its first sound a device that is silent for so long is lost, whatever ALSA says.
 _NO_SOUND_S = 2.0
-_JOIN_S = 5.0
 # Silence for more than this is of no use to anybody.
 _LONGEST_GAP_S = 60.0
 
@@ -35,7 +31,7 @@ class IntakeCounts:
     lost_s: float = 0.0
 
 
-class Intake:
+class Intake(Run):
     """Opens a microphone in a thread of its own and puts its chunks into a bounded queue, until it is stopped.
 
     When nobody takes the chunks, the oldest are dropped and counted.
@@ -44,8 +40,7 @@ class Intake:
         open_source: opens the microphone; called in the thread, as are the two below.
         prepare: makes the chunker for the open microphone.
         capacity: chunks that may wait.
-        bell: guards what others look at, and tells them of every change.
-        before: may still hold the device, or be about to get it: it is waited for first.
+        bell, before: as Run.
     """
 
     def __init__(
@@ -56,59 +51,26 @@ class Intake:
         bell: Bell,
         before: Intake | None = None,
     ) -> None:
+        super().__init__("microphone", bell, before)
         self._open_source = open_source
         self._prepare = prepare
-        self._bell = bell
         self._capacity = capacity
-        self._before = before
-        self._stopping = threading.Event()
         self._gap = GapClock()
-        self._thread = threading.Thread(target=self._run, name="satellite-microphone", daemon=True)
         self.counts = IntakeCounts()
         # Below: guarded by the bell.
         self.description = ""
         self.waiting: deque[Heard] = deque()
-        self.running = True
-        self.opened = False
-        self.error: SatelliteError | None = None
 
-    def start(self) -> None:
-        """Begin. Once."""
-        self._thread.start()
+    def halt(self) -> None:
+        self.running = False
+        self.waiting.clear()
 
-    def stop(self) -> None:
-        """Tell the thread to end; whoever waits is woken at once. From any thread; twice is harmless."""
-        self._stopping.set()
-        with self._bell:
-            self.running = False
-            self.waiting.clear()
-            self._bell.ring()
-
-    def join(self) -> None:
-        """Wait until the device is closed; for one that is just being opened, some seconds at most."""
-        self._thread.join(_JOIN_S)
-        if self._thread.is_alive():
-            log.error("the microphone's thread did not stop within %s s", _JOIN_S)
-
-    def _run(self) -> None:
-        error: SatelliteError | None = None
-        if self._before:
-            self._before.join()
-            self._before = None
+    def work(self) -> None:
+        source = self._open_source()
         try:
-            source = self._open_source()
-            try:
-                self._listen(source)
-            finally:
-                source.close()
-        except SatelliteError as failure:
-            error = failure
-        except Exception as bug:
-            log.exception("the microphone's thread ended")
-            error = DeviceLost(f"the microphone's thread ended: {bug!r}")
-        with self._bell:
-            self.running, self.error = False, error
-            self._bell.ring()
+            self._listen(source)
+        finally:
+            source.close()
 
     def _listen(self, source: Source) -> None:
         """Until the end of the source, a stop, or an error."""
@@ -116,9 +78,9 @@ class Intake:
             chunker = self._prepare(source)
         except AudioFormatError as error:
             raise DeviceUnsupported(f"{source.description}: {error}") from None
-        with self._bell:
+        with self.bell:
             self.description, self.opened = source.description, True
-            self._bell.ring()
+            self.bell.ring()
         try:
             self._read(source, chunker)
         except EOFError:
@@ -158,7 +120,7 @@ class Intake:
     def _put(self, heard: list[Heard]) -> None:
         if not heard:
             return
-        with self._bell:
+        with self.bell:
             if self._stopping.is_set():
                 return
             self.waiting.extend(heard)
@@ -166,4 +128,4 @@ class Intake:
             while len(self.waiting) > self._capacity:
                 self.waiting.popleft()
                 self.counts.dropped_chunks += 1
-            self._bell.ring()
+            self.bell.ring()

@@ -130,18 +130,11 @@ class Microphone(MicrophoneAtOnce):
             ModelError: the speech model is missing or damaged.
             ForkedProcess: this is another process than the one that made it.
         """
-        self.incoming.begin()
-        try:
-            self.incoming.bell.wait(self.incoming.opening)
-        except BaseException:
-            self.stop()
-            raise
+        self.incoming.open()
 
     def stop(self) -> None:
-        """Close the device; a read that waits in another thread returns None. Twice is harmless."""
-        intake = self.incoming.end()
-        if intake:
-            intake.join()
+        """Close the device; a read that waits in another thread returns None. Twice is harmless; never raises."""
+        self.incoming.close()
 
     def close(self) -> None:
         """The same as stop()."""

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from satellite.core.errors import AudioFormatError, DeviceLost, DeviceUnsupported, NotRunning, SatelliteError
+from satellite.core.errors import AudioFormatError, DeviceUnsupported, NotRunning
 from satellite.core.ports import Sink
 from satellite.core.waiting import Bell
 from satellite.dsp.mixer import Mixer
-from satellite.dsp.reference import Reference
 from satellite.library.lane import Lane, Strand
+from satellite.library.run import Run
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from satellite.dsp.reference import Reference
 
-_JOIN_S = 5.0
 # A card that stands still never plays what it holds.
 _MARGIN_S = 0.5
 _FULL = 100
 
 
-class Outlet:
+class Outlet(Run):
     """Opens a speaker in a thread of its own and plays what is put into its lanes, mixed, until it is stopped.
 
     A lane that has too little for a period is silent in the rest of it while others go on. When nothing more comes at
@@ -31,9 +30,8 @@ class Outlet:
     Args:
         open_sink: opens the speaker; called in the thread.
         lanes: guarded by the bell; may come and go.
-        bell: guards what others look at, and tells them of every change.
         reference: is told what is played, and when; None: nobody is.
-        before: may still hold the device, or be about to get it: it is waited for first.
+        bell, before: as Run.
     """
 
     def __init__(
@@ -44,86 +42,51 @@ class Outlet:
         reference: Reference | None = None,
         before: Outlet | None = None,
     ) -> None:
+        super().__init__("speaker", bell, before)
         self._open_sink = open_sink
         self._lanes = lanes
-        self._bell = bell
         self._reference = reference
-        self._before = before
-        self._thread = threading.Thread(target=self._run, name="satellite-speaker", daemon=True)
         self._strands: dict[Lane, Strand] = {}
         self._written = 0
         self.underruns = 0
         # Below: guarded by the bell.
         self._resting = True
-        self._stopping = False
-        self.running = True
-        self.opened = False
         self.description = ""
-        self.error: SatelliteError | None = None
         self._sink: Sink | None = None
 
-    def start(self) -> None:
-        """Begin. Once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Tell the thread to be silent and to end; whoever waits is woken. From any thread; twice is harmless."""
-        with self._bell:
-            self._stopping, self.running = True, False
-            for lane in self._lanes:
-                lane.clear()
-            if self._sink:
-                self._sink.give_up()
-            self._bell.ring()
-
-    def join(self) -> None:
-        """Wait until the device is closed; for one that is just being opened, some seconds at most."""
-        self._thread.join(_JOIN_S)
-        if self._thread.is_alive():
-            log.error("the speaker's thread did not stop within %s s", _JOIN_S)
+    def halt(self) -> None:
+        """Silence, at once."""
+        self.running = False
+        for lane in self._lanes:
+            lane.clear()
+        if self._sink:
+            self._sink.give_up()
 
     # Attempts, for the bell to wait for.
 
     def offer(self, lane: Lane, pcm: memoryview, writer: object) -> int:
         """Queue as much of this, whole frames, as there is room for; how many bytes that was."""
-        self._check()
+        self.raise_error()
         if not self.running or lane not in self._lanes:
             raise NotRunning("the speaker was stopped: call start() first" if lane in self._lanes else "it was removed")
         count = lane.put(pcm, writer)
         if count:
-            self._bell.ring()
+            self.bell.ring()
         return count
 
     def drained(self, lane: Lane) -> bool:
         """All that was put there has been heard, or was discarded by a stop."""
-        self._check()
+        self.raise_error()
         return not (self.running and lane.playing)
-
-    def _check(self) -> None:
-        if self.error:
-            raise self.error.with_traceback(None)
 
     # Below here: the thread.
 
-    def _run(self) -> None:
-        error: SatelliteError | None = None
-        if self._before:
-            self._before.join()
-            self._before = None
+    def work(self) -> None:
+        sink = self._sink = self._open_sink()
         try:
-            sink = self._sink = self._open_sink()
-            try:
-                self._use(sink)
-            finally:
-                sink.close()
-        except SatelliteError as failure:
-            error = None if self._stopping else failure
-        except Exception as bug:
-            log.exception("the speaker's thread ended")
-            error = DeviceLost(f"the speaker's thread ended: {bug!r}")
-        with self._bell:
-            self.running, self.error = False, error
-            self._bell.ring()
+            self._use(sink)
+        finally:
+            sink.close()
 
     def _use(self, sink: Sink) -> None:
         mixer = Mixer(sink.format.channels, sink.format.rate_hz)
@@ -132,13 +95,13 @@ class Outlet:
                 self._strand(lane, sink, mixer)
         except AudioFormatError as error:
             raise DeviceUnsupported(f"{sink.description}: {error}") from None
-        with self._bell:
+        with self.bell:
             self.description, self.opened = sink.description, True
-            self._bell.ring()
-        while not self._stopping:
+            self.bell.ring()
+        while not self._stopping.is_set():
             full = any(strand.ready >= sink.period_frames for strand in self._strands.values())
-            bites = self._bell.wait(
-                lambda: self._stopping or self._bites(sink.period_frames), 0 if full else self._lead_s(sink)
+            bites = self.bell.wait(
+                lambda: self._stopping.is_set() or self._bites(sink.period_frames), 0 if full else self._lead_s(sink)
             )
             if isinstance(bites, list):
                 for lane, pcm in bites:
@@ -161,7 +124,7 @@ class Outlet:
         bites = [(lane, pcm) for lane in short if (pcm := lane.bite())]
         if bites:
             self._resting = False
-            self._bell.ring()
+            self.bell.ring()
         return bites
 
     def _lead_s(self, sink: Sink) -> float | None:
@@ -190,11 +153,11 @@ class Outlet:
 
     def _heard(self, queued: int) -> None:
         """Tell who waits for the end of a lane that has had its last."""
-        with self._bell:
+        with self.bell:
             for lane, strand in self._strands.items():
                 if lane.sounding and strand.over and not lane.waiting and strand.end <= self._written - queued:
                     lane.sounding = False
-                    self._bell.ring()
+                    self.bell.ring()
 
     def _finish(self, sink: Sink, mixer: Mixer) -> None:
         """Nothing more came in time: play what is left, its last period filled with silence.
@@ -210,12 +173,12 @@ class Outlet:
         deadline_s = time.monotonic() + sink.queued_frames() / rate_hz + _MARGIN_S
         while (queued := sink.queued_frames()) and time.monotonic() < deadline_s:
             self._heard(queued)
-            if self._bell.wait(self._wanted, min(queued, sink.period_frames) / rate_hz):
+            if self.bell.wait(self._wanted, min(queued, sink.period_frames) / rate_hz):
                 return
         sink.drain()
-        with self._bell:
+        with self.bell:
             self._resting = not any(lane.waiting for lane in self._lanes)
         self._heard(0)
 
     def _wanted(self) -> bool:
-        return self._stopping or any(lane.waiting for lane in self._lanes)
+        return self._stopping.is_set() or any(lane.waiting for lane in self._lanes)

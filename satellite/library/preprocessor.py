@@ -62,7 +62,7 @@ class Preprocessor:
             pcm: little-endian bytes, or an int16 array, (frames,) or (frames, channels).
 
         Raises:
-            SamplesUnfit: the array is of another type.
+            SamplesUnfit: they are of another type.
         """
         return _mono(self._conditioning.process(self._echoless(self._converter.process(_bytes(pcm)))))
 
@@ -84,7 +84,7 @@ class Preprocessor:
 
         Raises:
             SettingOutOfRange: it cancels no echo.
-            SamplesUnfit: the array is of another type.
+            SamplesUnfit: they are of another type.
             AudioFormatError: there is no such rate or channel count.
         """
         self._cancelled().push(_bytes(pcm), AudioFormat(sample_rate, channels, 2))
@@ -121,11 +121,12 @@ class _SoundTime:
         return self.frames / self._rate_hz
 
 
-def _bytes(pcm: bytes | npt.NDArray[Any]) -> bytes:
-    if isinstance(pcm, bytes):
-        return pcm
-    if pcm.dtype != np.int16:
-        raise SamplesUnfit(f"an array of {pcm.dtype}: int16 will do")
+def _bytes(pcm: object) -> bytes:
+    if isinstance(pcm, bytes | bytearray | memoryview):
+        return bytes(pcm)
+    if not isinstance(pcm, np.ndarray) or pcm.dtype != np.int16:
+        what = f"an array of {pcm.dtype}" if isinstance(pcm, np.ndarray) else type(pcm).__name__
+        raise SamplesUnfit(f"{what}: bytes or an array of int16 will do")
     return pcm.astype("<i2", copy=False).tobytes()
 
 

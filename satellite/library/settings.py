@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from satellite.config import ProcessingConfig
 from satellite.core.errors import (
     ArgumentError,
     ChannelsOutOfRange,
@@ -20,9 +19,13 @@ from satellite.core.errors import (
     ThresholdOutOfRange,
     VadUnknown,
 )
+from satellite.core.places import nameable
 from satellite.dsp import speex, webrtc
 from satellite.dsp.convert import MEAN
 from satellite.library.options import AgcMode, NoiseSuppression, SampleType, VadMode
+
+if TYPE_CHECKING:
+    from satellite.config import ProcessingConfig
 
 LOWEST_HZ, HIGHEST_HZ = 1_000, 384_000
 LOWEST_AEC_HZ, HIGHEST_AEC_HZ = 8_000, 48_000
@@ -123,6 +126,8 @@ class InputSettings:
     @property
     def processing(self) -> ProcessingConfig:
         """What is done to the sound, as the satellite's own configuration says it."""
+        from satellite.config import ProcessingConfig
+
         as_shipped = ProcessingConfig()
         return ProcessingConfig(
             high_pass_hz=self.highpass_hz or 0.0,
@@ -183,7 +188,6 @@ class OutputSettings:
     def __post_init__(self) -> None:
         check_sound(self.sample_rate, self.channels, self.dtype)
         check_device(self.device)
-        check_device(self.device)
         _number(SettingOutOfRange, "queue_ms", self.queue_ms, 20, 60_000)
         _number(SettingOutOfRange, "buffer_ms", self.buffer_ms, 40, 2_000)
 
@@ -208,6 +212,8 @@ def check_device(device: object) -> None:
     """Raises SettingOutOfRange when nothing can be named so."""
     if device is not None and (isinstance(device, bool) or not isinstance(device, int | str)):
         raise SettingOutOfRange(f"device={device!r}: a number, a name or None is wanted")
+    if isinstance(device, str) and not nameable(device):
+        raise SettingOutOfRange(f"device={device!r}: no device can have this name")
 
 
 def check_sound(sample_rate: object, channels: object, dtype: object) -> None:

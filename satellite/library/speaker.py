@@ -66,18 +66,11 @@ class Speaker(SpeakerAtOnce):
             AlreadyRunning: another speaker is open that the microphone of `heard_by` hears, or something was pushed.
             ForkedProcess: this is another process than the one that made it.
         """
-        self._outgoing.begin()
-        try:
-            self._outgoing.bell.wait(self._outgoing.opening)
-        except BaseException:
-            self.stop()
-            raise
+        self._outgoing.open()
 
     def stop(self) -> None:
-        """Be silent at once: what was not heard yet is discarded; close the device. Twice is harmless."""
-        outlet = self._outgoing.end()
-        if outlet:
-            outlet.join()
+        """Be silent at once: what was not heard yet is discarded; close the device. Twice is harmless; never raises."""
+        self._outgoing.close()
 
     def close(self) -> None:
         """The same as stop()."""

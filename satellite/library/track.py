@@ -39,7 +39,7 @@ class Track:
             NotRunning: the speaker was not started, or was stopped; or the track was removed.
             DeviceLost: the device failed or was unplugged.
         """
-        write = _Write(self._outgoing.outlet, self._lane, self._pcm(samples))
+        write = _Write(self._outgoing.current, self._lane, self._pcm(samples))
         try:
             while write.rest:
                 self._outgoing.bell.wait(write.go_on)
@@ -48,7 +48,7 @@ class Track:
 
     async def awrite(self, samples: Samples) -> None:
         """The same for asyncio; cancelled, it has queued the beginning of the samples, or nothing."""
-        write = _Write(self._outgoing.outlet, self._lane, self._pcm(samples))
+        write = _Write(self._outgoing.current, self._lane, self._pcm(samples))
         try:
             while write.rest:
                 await self._outgoing.bell.wait_async(write.go_on)
@@ -57,12 +57,12 @@ class Track:
 
     def drain(self) -> None:
         """Wait until all that was written here has been heard, or a stop discards it. Raises as write()."""
-        outlet = self._outgoing.outlet
+        outlet = self._outgoing.current
         self._outgoing.bell.wait(lambda: outlet.drained(self._lane))
 
     async def adrain(self) -> None:
         """The same for asyncio; cancelled, it lets the sound go on."""
-        outlet = self._outgoing.outlet
+        outlet = self._outgoing.current
         await self._outgoing.bell.wait_async(lambda: outlet.drained(self._lane))
 
     def remove(self) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar, Unpack, overload
 
-from satellite.core.errors import NotRunning, ReadTimedOut, SettingOutOfRange
+from satellite.core.errors import ReadTimedOut, SettingOutOfRange
 from satellite.library.async_microphone import AsyncMicrophone
 from satellite.library.cutting import Utterance, UtteranceOptions, UtteranceSettings
 from satellite.library.file import File
 from satellite.library.incoming import End
 from satellite.library.microphone import Microphone
+from satellite.library.run import Runs
 from satellite.library.worker import Live, Recording, Worker
 
 Result = TypeVar("Result")
@@ -91,30 +91,18 @@ class Utterances:
     """What `utterances` returns: to be iterated over, or read one by one between start and stop."""
 
     def __init__(self, source: Microphone | AsyncMicrophone | File, settings: UtteranceSettings) -> None:
-        self._source = source
-        self._settings = settings
-        self._worker: Worker | None = None
-        self._forgotten = weakref.finalize(self, int)
+        self._search = Search(source, settings)
 
     def start(self) -> None:
         """Begin to listen, in a thread; nothing happens when it listens already. What fails is told by read()."""
-        if self._worker and self._worker.running:
-            return
-        feed = Recording(self._source) if isinstance(self._source, File) else Live(self._source.incoming)
-        worker = self._worker = Worker(feed, self._settings)
-        # Whoever forgets to stop it, and then forgets it, does not keep the thread.
-        self._forgotten.detach()
-        self._forgotten = weakref.finalize(self, worker.stop)
-        worker.start()
+        self._search.begin()
 
     def stop(self) -> None:
         """Stop listening, and wait for the thread; a microphone that was opened here is closed. Twice is harmless.
 
         What was said up to here can still be read.
         """
-        if self._worker:
-            self._worker.stop()
-            self._worker.join()
+        self._search.close()
 
     def read(self, timeout_ms: float | None = None) -> Utterance | None:
         """The next utterance; None when the stream is over and all were read.
@@ -124,21 +112,21 @@ class Utterances:
             NotRunning: it was never started.
             DeviceError, ModelError: the microphone or the model failed; all that was said before was read.
         """
-        worker = self._needed()
+        worker = self._search.current
         timeout_s = None if timeout_ms is None else timeout_ms / 1000
         got: Utterance | End | None = worker.bell.wait(worker.next, timeout_s)
         return _utterance_or_end(got)
 
     async def aread(self, timeout_ms: float | None = None) -> Utterance | None:
         """The same for asyncio; cancelled, it has taken nothing."""
-        worker = self._needed()
+        worker = self._search.current
         timeout_s = None if timeout_ms is None else timeout_ms / 1000
         got: Utterance | End | None = await worker.bell.wait_async(worker.next, timeout_s)
         return _utterance_or_end(got)
 
     def statistics(self) -> UtteranceStatistics:
         """Since the last start."""
-        worker = self._worker
+        worker = self._search.last
         if worker is None:
             return UtteranceStatistics(0, 0, 0)
         return UtteranceStatistics(worker.found, len(worker.waiting), worker.dropped)
@@ -159,12 +147,10 @@ class Utterances:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        import asyncio
-
-        await asyncio.to_thread(self.stop)
+        await self._search.aclose()
 
     def __iter__(self) -> Iterator[Utterance]:
-        begun_here = not (self._worker and self._worker.running)
+        begun_here = not self._search.is_open
         self.start()
         try:
             while (utterance := self._interruptible()) is not None:
@@ -174,16 +160,14 @@ class Utterances:
                 self.stop()
 
     async def __aiter__(self) -> AsyncIterator[Utterance]:
-        import asyncio
-
-        begun_here = not (self._worker and self._worker.running)
+        begun_here = not self._search.is_open
         self.start()
         try:
             while (utterance := await self.aread()) is not None:
                 yield utterance
         finally:
             if begun_here:
-                await asyncio.to_thread(self.stop)
+                await self._search.aclose()
 
     def _interruptible(self) -> Utterance | None:
         try:
@@ -192,10 +176,23 @@ class Utterances:
             self.stop()
             return self.read()
 
-    def _needed(self) -> Worker:
-        if self._worker is None:
-            raise NotRunning("nothing listens: use it in a with statement, iterate over it, or call start()")
-        return self._worker
+
+class Search(Runs[Worker]):
+    """The runs of a search for utterances."""
+
+    def __init__(self, source: Microphone | AsyncMicrophone | File, settings: UtteranceSettings) -> None:
+        super().__init__("search for utterances")
+        self._source = source
+        self._settings = settings
+
+    def begin(self) -> Worker:
+        """Raises ForkedProcess."""
+        self.check_process()
+        with self.bell:
+            if self.last and self.last.running:
+                return self.last
+            feed = Recording(self._source) if isinstance(self._source, File) else Live(self._source.incoming)
+            return self.started(Worker(feed, self._settings, self.bell))
 
 
 def _utterance_or_end(got: Utterance | End | None) -> Utterance | None:

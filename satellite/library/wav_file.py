@@ -7,6 +7,7 @@ from typing import BinaryIO, Self
 
 from satellite.codec.wav import wav_header
 from satellite.core.audio import AudioFormat
+from satellite.core.places import named
 
 
 class WavFile:
@@ -22,7 +23,7 @@ class WavFile:
     def __init__(self, path: str | Path, form: AudioFormat, most_frames: int) -> None:
         self._form = form
         self._most_frames = most_frames
-        self._file: BinaryIO = Path(path).open("wb")  # noqa: SIM115 - closed by __exit__
+        self._file: BinaryIO = named(path).open("wb")
         self._file.write(wav_header(form, 0))
         self.frames = 0
 

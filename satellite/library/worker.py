@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections import deque
 
 from satellite.core.errors import SatelliteError
@@ -12,12 +10,9 @@ from satellite.library.chunks import Chunk
 from satellite.library.cutting import Cutter, Utterance, UtteranceSettings
 from satellite.library.file import File
 from satellite.library.incoming import End, Incoming
+from satellite.library.run import Run
 from satellite.library.settings import InputSettings
 from satellite.library.speaking import judge
-
-log = logging.getLogger(__name__)
-
-_JOIN_S = 5.0
 
 
 class Live:
@@ -36,8 +31,8 @@ class Live:
     def open(self) -> None:
         """Raises DeviceError."""
         if self._opened_here:
-            self._incoming.begin()
-            self._incoming.bell.wait(self._opening)
+            intake = self._incoming.begin()
+            self._incoming.bell.wait(lambda: self._stopped or intake.opening())
 
     def next(self) -> Chunk | End | None:
         """The next chunk, waited for."""
@@ -52,11 +47,8 @@ class Live:
 
     def close(self) -> None:
         """Close what was opened here."""
-        if self._opened_here and (intake := self._incoming.end()):
-            intake.join()
-
-    def _opening(self) -> bool | None:
-        return True if self._stopped else self._incoming.opening()
+        if self._opened_here:
+            self._incoming.close()
 
     def _next(self) -> Chunk | End | None:
         if not self._stopped:
@@ -90,36 +82,21 @@ class Recording:
         pass
 
 
-class Worker:
-    """The thread that finds the utterances, and the queue in which they wait."""
+class Worker(Run):
+    """Finds the utterances, and has the queue in which they wait."""
 
-    def __init__(self, feed: Live | Recording, settings: UtteranceSettings) -> None:
+    causes = (SatelliteError, OSError)
+
+    def __init__(self, feed: Live | Recording, settings: UtteranceSettings, bell: Bell) -> None:
+        super().__init__("utterances", bell)
         self._feed = feed
         self._settings = settings
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="satellite-utterances", daemon=True)
-        self.bell = Bell()
         self.waiting: deque[Utterance] = deque()
-        self.running = True
         self.found = self.dropped = 0
-        self._error: SatelliteError | OSError | None = None
 
-    def start(self) -> None:
-        """Begin. Once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Tell the thread to end; from any thread, twice is harmless."""
+    def halt(self) -> None:
+        """What was said up to here is still to be found."""
         self._feed.stop()
-        with self.bell:
-            self._stopping = True
-            self.bell.ring()
-
-    def join(self) -> None:
-        """Wait until the thread has ended."""
-        self._thread.join(_JOIN_S)
-        if self._thread.is_alive():
-            log.error("the thread that finds utterances did not stop within %s s", _JOIN_S)
 
     def next(self) -> Utterance | End | None:
         """An attempt: the oldest utterance that waits. Raises what ended the stream, after the last one."""
@@ -127,24 +104,10 @@ class Worker:
             utterance = self.waiting.popleft()
             self.bell.ring()
             return utterance
-        if self._error:
-            raise self._error.with_traceback(None)
+        self.raise_error()
         return None if self.running else End.END
 
-    def _run(self) -> None:
-        error: SatelliteError | OSError | None = None
-        try:
-            self._listen()
-        except (SatelliteError, OSError) as failure:
-            error = failure
-        except Exception as bug:
-            log.exception("the thread that finds utterances ended")
-            error = SatelliteError(f"the thread that finds utterances ended: {bug!r}")
-        with self.bell:
-            self.running, self._error = False, error
-            self.bell.ring()
-
-    def _listen(self) -> None:
+    def work(self) -> None:
         source, settings = self._feed.settings, self._settings
         cutter = Cutter(settings, source, judge(settings.vad, source.sample_rate, settings.model_path))
         try:
@@ -168,4 +131,4 @@ class Worker:
                 self.bell.ring()
 
     def _room(self) -> bool | None:
-        return True if self._stopping or len(self.waiting) < self._settings.queue_utterances else None
+        return True if self._stopping.is_set() or len(self.waiting) < self._settings.queue_utterances else None

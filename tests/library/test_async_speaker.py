@@ -43,6 +43,20 @@ def test_every_sample_is_heard_once_in_order_and_to_the_end(cards: VirtualCards)
     assert np.array_equal(heard(cards), SOUND)
 
 
+def test_a_cancelled_start_stops_nothing_that_another_task_started(cards: VirtualCards) -> None:
+    async def main() -> None:
+        speaker = AsyncSpeaker(device="satspk")
+        first, second = asyncio.create_task(speaker.start()), asyncio.create_task(speaker.start())
+        await asyncio.sleep(0)
+        second.cancel()
+        await first
+        assert speaker.is_open
+        await speaker.write(SOUND)
+        await speaker.stop()
+
+    asyncio.run(main())
+
+
 def test_a_cancelled_drain_lets_the_sound_go_on(cards: VirtualCards) -> None:
     async def main() -> None:
         speaker = AsyncSpeaker(sample_rate=48_000)

@@ -84,11 +84,19 @@ def test_samples_in_memory_are_a_file_too() -> None:
     assert heard[:5].tolist() == [16_384, 0, 0, 32_767, -16_384]
     both = np.stack([SOUND, -SOUND], axis=1)
     assert np.array_equal(np.asarray(File.buffer(both, RATE_HZ, channel=1, as_ndarray=True).read()), -SOUND[:1_600])
-    for wrong in (np.zeros((2, 2, 2), np.int16), np.zeros(4, np.int64)):
+    for wrong in (np.zeros((2, 2, 2), np.int16), np.zeros(4, np.int64), [0, 1], bytes(4)):
         with pytest.raises(SamplesUnfit):
-            File.buffer(wrong, RATE_HZ)
-    with pytest.raises(AudioFormatError):
-        File.buffer(SOUND, 0)
+            File.buffer(wrong, RATE_HZ)  # type: ignore[arg-type]
+    for rate_hz in (0, 1e5, "16000", None):
+        with pytest.raises(AudioFormatError):
+            File.buffer(SOUND, rate_hz)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble])
+def test_floats_of_any_width_are_clipped_and_never_overflow(kind: type) -> None:
+    floats = np.array([0.5, -0.25, 1, -1, np.finfo(kind).max, np.finfo(kind).min] * 20, kind)
+    heard = np.asarray(File.buffer(floats, RATE_HZ, as_ndarray=True).read())
+    assert heard[:6].tolist() == [16_384, -8_192, 32_767, -32_768, 32_767, -32_768]
 
 
 def test_the_hold_off_counts_the_recordings_time() -> None:
@@ -158,6 +166,10 @@ def test_closed_it_begins_anew() -> None:
 def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         File(tmp_path / "nothing.wav").read()
+    with pytest.raises(FileNotFoundError):
+        File("a\0b")
+    with pytest.raises(FileNotFoundError):
+        File(CLIPS / "stop.wav").save("a\0b")
     (tmp_path / "text.wav").write_text("this is no sound " * 100)
     with pytest.raises(AudioFormatError):
         File(tmp_path / "text.wav").read()

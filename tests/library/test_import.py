@@ -35,6 +35,13 @@ def test_import_satellite_loads_nothing_heavy() -> None:
     ] == []
 
 
+def test_a_microphone_loads_nothing_that_only_others_need() -> None:
+    modules = loaded("from satellite import Microphone")
+    heavy = ("asyncio", "subprocess", "alsaaudio", "onnxruntime", "satellite.config", "satellite.dsp.echo")
+    assert "numpy" in modules
+    assert [name for name in heavy if name in modules] == []
+
+
 @pytest.mark.parametrize("vad", ["False", "'energy'"])
 def test_only_silero_loads_onnx_runtime(vad: str) -> None:
     program = f"""

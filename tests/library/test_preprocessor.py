@@ -69,10 +69,13 @@ def test_what_it_cannot_take_is_refused() -> None:
         Preprocessor(agc="slow", peak_normalise_dbfs=-3)
     with pytest.raises(SettingOutOfRange, match="noise_suppression='low' needs sample_rate 16000, 32000 or 48000"):
         Preprocessor(sample_rate=22_050, noise_suppression="low")
-    with pytest.raises(AudioFormatError):
-        Preprocessor(1)
-    with pytest.raises(SamplesUnfit):
-        Preprocessor().process(np.zeros(4))
+    for rate_hz in (1, 16e3, "16000"):
+        with pytest.raises(AudioFormatError):
+            Preprocessor(rate_hz)  # type: ignore[arg-type]
+    for wrong in (np.zeros(4), [0, 1], "text"):
+        with pytest.raises(SamplesUnfit):
+            Preprocessor().process(wrong)  # type: ignore[arg-type]
+    assert len(Preprocessor().process(bytearray(8))) == 4  # type: ignore[arg-type]
 
 
 def test_peak_normalisation_comes_with_its_warning(caplog: pytest.LogCaptureFixture) -> None:

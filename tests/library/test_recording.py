@@ -75,6 +75,12 @@ def test_a_length_that_makes_no_sense_is_refused(tmp_path: Path, seconds: float)
         record_to_file(tmp_path / "recorded.wav", seconds)
 
 
+def test_a_name_that_no_file_can_have_is_told_as_one_that_is_not_there(cards: VirtualCards, tmp_path: Path) -> None:
+    for name in ("a\0b", "\ud800"):
+        with pytest.raises(FileNotFoundError):
+            record_to_file(f"{tmp_path}/{name}", 1)
+
+
 def test_when_the_microphone_does_not_open_no_file_is_made(cards: VirtualCards, tmp_path: Path) -> None:
     cards.openerr("mic", 13)
     with pytest.raises(DeviceDenied):

@@ -96,6 +96,13 @@ def test_a_device_is_a_number_or_a_name(kind: Any, device: object) -> None:
         kind(device=device)
 
 
+@pytest.mark.parametrize("kind", [Microphone, Speaker])
+@pytest.mark.parametrize("device", ["a\0b", "wav:a\0b", "\ud800"])
+def test_a_device_that_cannot_be_named_so_is_refused_at_once(kind: Any, device: str) -> None:
+    with pytest.raises(errors.SettingOutOfRange, match="no device can have this name"):
+        kind(device=device)
+
+
 def test_arguments_that_are_none_are_refused_and_never_ignored() -> None:
     silence: Any = np.zeros(160, np.int16)
     wishes: list[tuple[Any, str]] = [

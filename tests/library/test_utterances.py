@@ -93,6 +93,7 @@ def test_leaving_a_loop_stops_everything(cards: VirtualCards) -> None:
 
 
 def test_a_stop_gives_out_what_was_just_being_said_and_joins(cards: VirtualCards) -> None:
+    cards.be_patient()
     cards.say(np.concatenate([QUIET[:4_000], *[LOUD] * 40]))
     with Microphone() as mic:
         found = utterances(mic, vad="energy")
