@@ -17,7 +17,7 @@ from satellite.core.ports import Captured
 from satellite.device.pacing import PlayClock
 
 
-def wait_until(fact: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def wait_until(fact: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Until `fact()` holds; TimeoutError when it never does."""
     deadline_s = time.monotonic() + timeout_s
     pause = threading.Event()
@@ -197,7 +197,7 @@ class Mailbox:
         with self._changed:
             return [event for event in self.events if isinstance(event, kind)]
 
-    def wait_for(self, kind: type, count: int = 1, timeout_s: float = 10.0) -> list[Event]:
+    def wait_for(self, kind: type, count: int = 1, timeout_s: float = 30.0) -> list[Event]:
         """At least `count` events of a kind; TimeoutError when they do not come."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._count(kind) >= count, timeout_s):

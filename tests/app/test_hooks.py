@@ -29,7 +29,7 @@ def python(program: str, *arguments: object) -> str:
 
 
 def until(fact: Callable[[], Any]) -> None:
-    deadline_s = time.monotonic() + 20
+    deadline_s = time.monotonic() + 40
     while not fact():
         assert time.monotonic() < deadline_s
         time.sleep(0.01)

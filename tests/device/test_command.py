@@ -166,9 +166,9 @@ def test_a_speaker_program_that_takes_nothing_is_lost() -> None:
 def test_a_speaker_program_that_starts_slowly_is_waited_for_and_loses_nothing(tmp_path: Path) -> None:
     go, heard = tmp_path / "go", tmp_path / "heard"
     sound = np.arange(1, 24_001, dtype="<i2").tobytes()
-    with closing(CommandSink(command(LATE, go, heard), SPEAKER, refusal_s=0.1)) as sink:
+    with closing(CommandSink(command(LATE, go, heard), SPEAKER, refusal_s=1.5)) as sink:
         # Longer than it may refuse sound later on: the first write that finds the pipe full has to wait for it.
-        late = threading.Timer(1.0, go.touch)
+        late = threading.Timer(2.0, go.touch)
         late.start()
         for at in range(0, len(sound), 1_920):
             sink.write(sound[at : at + 1_920])
@@ -202,6 +202,7 @@ def test_no_more_than_the_buffer_waits_in_the_pipe(tmp_path: Path) -> None:
 
 def test_arecord_and_aplay_do(cards: VirtualCards, tmp_path: Path) -> None:
     """The two programs that the owners of difficult cards use, on the virtual card."""
+    cards.be_patient()
     cards.say((np.arange(8_000) % 7_919 + 1).astype(np.int16))
     microphone = CommandSource(
         "arecord -q -D satmic -t raw -f S16_LE -r {rate} -c {channels} --buffer-time=500000", MIC

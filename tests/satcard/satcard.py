@@ -215,7 +215,7 @@ class VirtualCards:
         file = self._file(card, "events")
         return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
 
-    def wait_for(self, card: str, what: str, count: int = 1, timeout_s: float = 10.0) -> list[list[str]]:
+    def wait_for(self, card: str, what: str, count: int = 1, timeout_s: float = 30.0) -> list[list[str]]:
         """The log's entries of one kind, when there are at least `count`. Raises TimeoutError."""
         deadline_s = time.monotonic() + timeout_s
         while True:
