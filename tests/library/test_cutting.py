@@ -51,6 +51,7 @@ def test_an_utterance_is_look_back_speech_and_the_silence_that_ends_it() -> None
     found = cut(samples)
     assert places(found) == [(3, 16, Ending.SILENCE)]
     assert np.array_equal(found[0].data, samples[3 * 512 : 16 * 512])
+    assert repr(found[0]).startswith("Utterance(start_s=0.096")
 
 
 def test_a_pause_shorter_than_the_end_does_not_cut() -> None:
