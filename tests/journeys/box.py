@@ -131,14 +131,15 @@ class Box:
         loop = asyncio.get_running_loop()
         ours, its = Path("/proc/self/task"), Path(f"/proc/{self._process.pid}/task")
         began_s, we_s, it_s = loop.time(), _waited_s(ours), _waited_s(its)
-        lost_s = 0.0
+        lost_s = we_lost_s = 0.0
         self._process.send_signal(number)
         ended = asyncio.create_task(self._process.wait())
         while not ended.done():
-            lost_s = max(lost_s, _waited_s(its) - it_s)
+            # Of a thread that has ended nothing is told any more: so the most that was told.
+            lost_s, we_lost_s = max(lost_s, _waited_s(its) - it_s), max(we_lost_s, _waited_s(ours) - we_s)
             await asyncio.wait((ended,), timeout=ASK_AGAIN_S)
             assert loop.time() < began_s + PATIENCE_S, f"it does not end; log: {self.log[-10:]}"
-        return ended.result(), loop.time() - began_s - lost_s - (_waited_s(ours) - we_s)
+        return ended.result(), loop.time() - began_s - lost_s - max(we_lost_s, _waited_s(ours) - we_s)
 
     async def ended(self) -> int:
         """Wait until it ends by itself: its exit code."""
