@@ -22,8 +22,8 @@ from satellite.core.errors import DeviceDenied, DeviceLost, DeviceNotFound, Devi
 from satellite.core.ports import Captured
 from satellite.device.pacing import PlayClock
 
-# How long a program gets to end by itself; closing must not wait longer.
-_GRACE_S = 0.2
+# How long a program gets to end by itself, and how long the machine gets to end one: that is sure to come.
+_GRACE_S, _KILLED_S = 0.2, 2.0
 # How long a program may take to start, or to connect: one in Python needs five seconds on a small board.
 START_S = 20.0
 # How long a speaker program may refuse sound after that.
@@ -236,21 +236,21 @@ class _Program:
     def farewell(self) -> str:
         """How it ended, with its last words."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GRACE_S)
+            self._process.wait(_KILLED_S)
         self._listen()
         lines = [line.strip() for line in self._said.decode(errors="replace").splitlines() if line.strip()]
         return f"{self.name} {_end(self._process.returncode)}" + (f": {lines[-1]}" if lines else "")
 
     def stop(self) -> None:
-        """End it and all that it started, within 2 x _GRACE_S. Twice is harmless."""
+        """End it and all that it started, within _GRACE_S, or a little later on a busy machine. Twice is harmless."""
         if self.closed:
             return
         self.closed = True
-        for how in (signal.SIGTERM, signal.SIGKILL):
+        for how, patience_s in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, _KILLED_S)):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, how)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE_S)
+                self._process.wait(patience_s)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe:
                 pipe.close()

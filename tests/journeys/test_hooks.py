@@ -98,6 +98,6 @@ def test_the_end_of_the_satellite_waits_for_no_command(home: RunHome) -> None:
     async def story(home: Home) -> None:
         await home.box.reports(lambda status: status["hooks"]["running"] >= 1)
         code, took_s = await home.box.stop()
-        assert (code, took_s < 2.0) == (0, True)
+        assert (code, took_s < 10.0) == (0, True), took_s
 
     home(story, settings={"hooks": f"ready = {command(HANGS)}"})

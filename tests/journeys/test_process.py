@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes_device import wait_until
 from fakes_ha import FakeHomeAssistant
 from journeys.box import PATIENCE_S, Box, clip, quiet, tone
 from journeys.conftest import HABITS, SPEED, WARM_UP_S, Home
@@ -213,6 +214,11 @@ def test_a_timer_keeps_its_length_where_the_wall_clock_jumps_while_the_process_i
         async with living(tmp_path, box) as home:
             await home.ha.timer("started", "a", total_seconds=3600, name="tea")
             await box.reports(lambda status: status["timers"]["running"])
+            # It is saved beside the loop.
+            state = tmp_path / "state"
+            await asyncio.to_thread(
+                wait_until, lambda: any("tea" in path.read_text() for path in state.glob("state.json"))
+            )
             for days in (1, -1):
                 await box.stop(9)
                 clock.jump(days * DAY_S)
