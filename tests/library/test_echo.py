@@ -59,8 +59,8 @@ def test_what_a_speaker_plays_is_not_heard_by_its_microphone(cards: VirtualCards
             heard.append(np.frombuffer(bytes(mic.read() or b""), "<i2"))
         metrics = mic.aec_metrics()
     sound = np.concatenate(heard)
-    assert level(sound, 5.5, SECONDS - 0.5, rate_hz) < level(far, 4.7, SECONDS - 1.3) - 6 - 12
-    assert metrics.erle_db > 12
+    assert level(sound, 5.5, SECONDS - 0.5, rate_hz) < level(far, 4.7, SECONDS - 1.3) - 6 - 10
+    assert metrics.erle_db > 10
     assert metrics.delay_ms == pytest.approx(800, abs=60)
     assert metrics.failures == 0
 
@@ -83,7 +83,7 @@ def test_in_a_call_the_output_shares_the_inputs_echo_processing(cards: VirtualCa
     with Room(cards, delay_s=0.8, gain=0.5):
         delay_ms, erle_db = asyncio.run(main())
     assert delay_ms == pytest.approx(800, abs=60)
-    assert erle_db > 12
+    assert erle_db > 10
 
 
 def test_while_nothing_plays_the_sound_passes_as_it_is(cards: VirtualCards) -> None:
