@@ -1,22 +1,18 @@
 """Commands over the satellite's own awake sound, in made rooms: the section Chime of docs/performance.md.
 
-    scripts/benchmark chime [commands|rooms] [--recogniser PYTHON] [--tiny] [--write]
+    scripts/benchmark chime [commands|rooms] [--recogniser tcp://HOST:PORT] [--tiny] [--write]
 
-Needs espeak-ng; and, to count what is understood, the path of an interpreter that has pocketsphinx, also taken from
-SATELLITE_RECOGNISER. All goes through the parts of the satellite, from the dated write into the speaker to the stream;
-only the two cards and the room are made (tests/echo_room.py).
+Needs espeak-ng; and, to count what is understood, a speech-to-text service of the Wyoming protocol that knows English,
+as Home Assistant uses one. All goes through the parts of the satellite, from the dated write into the speaker to the
+stream; only the two cards and the room are made (tests/echo_room.py).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
+import asyncio
 import sys
-import tempfile
 import time
-import wave
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -31,7 +27,9 @@ from data.recipe import spoken
 from echo import FOLDER, LEVEL, VOICES, at_level, sixteen_bits
 from echo_room import BEGIN_S, READ, Room, writes
 from report import conditions, median, publish, table
-from transcribe import SENTENCES
+from wyoming.asr import Transcribe, Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncClient
 
 from satellite import models
 from satellite.config import CommandConfig
@@ -55,6 +53,16 @@ GAPS_MS = (0, 100, 200, 300)
 LEVELS_DB = (0, 10, 20)
 BEFORE_S, AFTER_S = 2.0, 1.5
 FEW, MANY = 3, 30
+SENTENCES = (
+    "turn on the kitchen light",
+    "turn off the kitchen light",
+    "what time is it",
+    "set a timer for five seconds",
+    "set a timer for ten seconds",
+    "cancel the timer",
+)
+# A recogniser on a small machine takes its time.
+PATIENCE_S = 60
 
 
 # --- sound ------------------------------------------------------------------------------------------------------------
@@ -186,16 +194,34 @@ def live(played: Int16, microphone: Int16, room: Room, how: Sequence[str]) -> He
 
 
 def understood(commands: Sequence[Heard], recogniser: str) -> Sequence[str]:
-    """What a recogniser makes of these commands."""
-    with tempfile.TemporaryDirectory() as folder:
-        names = []
-        for number, heard in enumerate(commands):
-            names.append(f"{folder}/{number}.wav")
-            with wave.open(names[-1], "wb") as file:
-                file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
-                file.writeframes(lead_in(-60) + heard.streamed)
-        command = [recogniser, str(Path(__file__).with_name("transcribe.py")), *names]
-        return list(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    """What a speech-to-text service makes of these commands, in small letters."""
+    try:
+        return asyncio.run(_understood(commands, recogniser))
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SystemExit(f"the recogniser at {recogniser} does not answer: {error or 'it takes too long'}") from error
+
+
+async def _understood(commands: Sequence[Heard], recogniser: str) -> Sequence[str]:
+    texts = []
+    for heard in commands:
+        async with asyncio.timeout(PATIENCE_S), AsyncClient.from_uri(recogniser) as service:
+            await service.write_event(Transcribe(language="en").event())
+            await service.write_event(AudioStart(RATE_HZ, 2, 1).event())
+            await service.write_event(AudioChunk(RATE_HZ, 2, 1, lead_in(-60) + heard.streamed).event())
+            await service.write_event(AudioStop().event())
+            texts.append(_plain(await _transcript(service)))
+    return texts
+
+
+async def _transcript(service: AsyncClient) -> str:
+    while event := await service.read_event():
+        if Transcript.is_type(event.type):
+            return Transcript.from_event(event).text
+    raise SystemExit("the recogniser hung up without a transcript")
+
+
+def _plain(text: str) -> str:
+    return " ".join("".join(letter for letter in text.lower() if letter.isalnum() or letter == " ").split())
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -316,16 +342,14 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", choices=[[], *TABLES], help="none: all")
-    parser.add_argument(
-        "--recogniser", default=os.environ.get("SATELLITE_RECOGNISER", ""), help="an interpreter that has pocketsphinx"
-    )
+    parser.add_argument("--recogniser", default="", metavar="URI", help="a Wyoming speech-to-text service")
     parser.add_argument("--tiny", action="store_true", help="few commands: does it run?")
     parser.add_argument("--write", action="store_true", help="put it into docs/performance.md")
     options = parser.parse_args()
     if why := speex.missing():
         raise SystemExit(why)
     if not options.recogniser:
-        print("no recogniser is named (--recogniser PYTHON): what is understood is not counted", file=sys.stderr)
+        print("no recogniser is named (--recogniser URI): what is understood is not counted", file=sys.stderr)
     parts = [TABLES[name](FEW if options.tiny else MANY, options.recogniser) for name in options.tables or TABLES]
     publish("chime", "\n\n".join([conditions("numpy", "onnxruntime"), *parts]), write=options.write)
 

@@ -98,6 +98,26 @@ def test_its_own_wake_word_does_not_wake_it_and_a_persons_over_its_voice_does(tm
     live(tmp_path, "speex", story)
 
 
+@pytest.mark.timeout(180)
+def test_the_other_canceller_does_it_too(tmp_path: Path) -> None:
+    """It lowers the device's own voice by more than nothing, and hears who speaks afterwards as if it was not there."""
+
+    async def story(box: Box, ha: FakeHomeAssistant, room: Room) -> None:
+        await ha.announce(talk(6, wake_word_at_s=3.5))
+        status = await box.reports(lambda status: not status["echo"]["active"])
+        assert ha.of("detection") == []
+        assert status["echo"]["delay_ms"] == pytest.approx(500, abs=60)
+        assert status["echo"]["erle_db"] > 6
+        assert (status["echo"]["failures"], status["echo"]["off"]) == (0, False)
+        room.say(np.concatenate((clip("hey_jarvis"), quiet(0.8), clip("kitchen_light"), quiet(1.0))))
+        await ha.running(1)
+        await ha.stream_ended()
+        assert snr_db(bytes(ha.run.pcm), clip("kitchen_light")) > CLEAN_DB
+
+    pytest.importorskip("pywebrtc_audio")
+    live(tmp_path, "webrtc", story)
+
+
 @needs_speex
 def test_off_builds_nothing_and_a_reload_puts_the_canceller_in(tmp_path: Path) -> None:
     async def story(box: Box, ha: FakeHomeAssistant, _room: Room) -> None:
