@@ -52,6 +52,8 @@ ACCEPTED_S = 0.02
 GAPS_MS = (0, 100, 200, 300)
 LEVELS_DB = (0, 10, 20)
 BEFORE_S, AFTER_S = 2.0, 1.5
+# One that was heard before, in a command without a word.
+EARLIER, EARLIER_AT_S = "earlier", 0.3
 FEW, MANY = 3, 30
 SENTENCES = (
     "turn on the kitchen light",
@@ -106,10 +108,12 @@ def _turn(text: str, voice: str, gap_ms: int) -> Turn:
     return Turn(text, hop, begin, sound)
 
 
-def chime(turn: Turn, room: Room, echo_db: float) -> tuple[Int16, npt.NDArray[np.float64]]:
-    """What the speaker plays during the turn, at 48 kHz, and what the microphone hears of that: so much louder."""
+def chime(turn: Turn, room: Room, echo_db: float, how: Sequence[str]) -> tuple[Int16, npt.NDArray[np.float64]]:
+    """What the speaker plays, at 48 kHz, and what the microphone hears of that: so much louder than the voice."""
     cue = make_cue("awake")
     before = np.zeros(round((turn.hop / RATE_HZ + ACCEPTED_S) * CUE_RATE_HZ), np.int16)
+    if EARLIER in how:
+        before[round(EARLIER_AT_S * CUE_RATE_HZ) :][: len(cue)] = cue
     played = np.concatenate((before, cue, np.zeros(CUE_RATE_HZ * 3, np.int16)))
     heard = np.resize(room.echo(played), len(turn.sound))
     loud = heard[np.abs(heard) > np.abs(heard).max() / 10]
@@ -179,7 +183,8 @@ def live(played: Int16, microphone: Int16, room: Room, how: Sequence[str]) -> He
             now_s -= echo.held / RATE_HZ
         if cues:
             began_s = time.thread_time()
-            part = cues.process(part, now_s, wanted=settings.command is not None)
+            earlier = EARLIER in how and position < BEFORE_S * RATE_HZ
+            part = cues.process(part, now_s, wanted=earlier or settings.command is not None)
             out.cpu_ms += (time.thread_time() - began_s) * 1000
             out.held_ms = max(out.held_ms, cues.held * 1000 / RATE_HZ)
         passed.append(part)
@@ -227,7 +232,12 @@ def _plain(text: str) -> str:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-HOW = {"as it is": (), "subtracted": ("subtracted",), "SpeexDSP": ("speex",)}
+HOW = {
+    "as it is": (),
+    "subtracted, the first": ("subtracted",),
+    "subtracted, a later one": ("subtracted", EARLIER),
+    "SpeexDSP": ("speex",),
+}
 
 
 def over_the_chime(count: int, recogniser: str) -> str:
@@ -272,7 +282,7 @@ def _cells(said: Sequence[Turn], plain: Sequence[Heard], how: str, echo_db: floa
     """What came of all these turns."""
     heard, residual_db, voice_db = [], [], []
     for turn, without in zip(said, plain, strict=True):
-        played, echo = chime(turn, Room(), echo_db)
+        played, echo = chime(turn, Room(), echo_db, HOW[how])
         one = live(played, sixteen_bits(turn.sound + echo), Room(), HOW[how])
         heard.append(one)
         span = slice(turn.hop, turn.hop + samples_in(600))

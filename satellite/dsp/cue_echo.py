@@ -1,7 +1,8 @@
 """Takes the satellite's own short sounds out of the command that is spoken over them.
 
-Nothing is learned but the delay: where a canceller would need seconds, what is known of a cue is enough to fit the room
-to it once. The sound is held back until the echo is over, at most 0.3 s, fitted and let go all at once.
+Where a canceller would need seconds, what is known of a cue is enough to fit the room to it once. The sound is held
+back until the echo is over, at most 0.3 s, fitted and let go all at once. A room that was found while nobody spoke is
+used again where somebody does: a fit to both would take what the voice says in the cue's frequencies, too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from satellite.core.audio import RATE_HZ, Float32, Int16, samples_in
 from satellite.dsp.clock import ClockFit
-from satellite.dsp.one_shot import find_lag, fit_echo
+from satellite.dsp.one_shot import find_lag, fit_echo, known_echo
 from satellite.dsp.reference import Reference
 
 _BLOCK = samples_in(10)
@@ -30,6 +31,9 @@ _LOOKED_AT, _BEFORE = samples_in(1_000), samples_in(50)
 _LONGEST_SOUND = samples_in(300)
 _CLEAR = 0.2
 _CLIPPED = 32_767
+# Shares of the power heard: what is explained where nobody speaks; and by how much less a room that is still the same
+# explains than a new fit, which takes some of the voice. Of 190 under a voice none was above, of 570 other rooms 97 %.
+_ALONE, _VOICES_SHARE = 0.9, 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class CueCanceller:
         self._recent: deque[Int16] = deque()
         self._looks_at: int | None = None
         self._delay: int | None = None
+        self._room: tuple[Float32, int] | None = None
         self._pieces, self._lowered_db = 0, 0.0
 
     @property
@@ -149,9 +154,8 @@ class CueCanceller:
         if int(heard.max()) >= _CLIPPED or int(heard.min()) <= -_CLIPPED:
             # What is left of tones that were cut off sounds more like a voice than they did.
             return heard
-        played = self._played(self._count, _TAPS - 1 + len(heard), self._bulk - _EARLY)
         sound = heard.astype(np.float32)
-        echo = fit_echo(played, sound, _TAPS)
+        echo = self._echo(sound)
         if not echo.any():
             return heard
         left = sound - echo
@@ -159,6 +163,22 @@ class CueCanceller:
         self._lowered_db = 10 * math.log10((float(sound @ sound) + 1) / (float(left @ left) + 1))
         passed: Int16 = np.clip(np.rint(left), -32768, 32767).astype(np.int16)
         return passed
+
+    def _echo(self, heard: Float32) -> Float32:
+        found = fit_echo(self._played_around(heard, self._bulk), heard, _TAPS)
+        explained = _explained(heard, found.echo)
+        if explained >= _ALONE:
+            self._room = found.room, self._bulk
+        elif explained and self._room is not None:
+            room, delay = self._room
+            known = known_echo(self._played_around(heard, delay), heard, room)
+            if _explained(heard, known) >= explained - _VOICES_SHARE:
+                return known
+        return found.echo
+
+    def _played_around(self, heard: Float32, delay: int) -> Float32:
+        """All of which an echo may be in what was heard last."""
+        return self._played(self._count, _TAPS - 1 + len(heard), delay - _EARLY)
 
     def _played(self, end: int, count: int, delay: int) -> Float32:
         """What had been played `delay` samples before this one of the microphone's, and up to there."""
@@ -196,3 +216,9 @@ class CueCanceller:
         found = find_lag(played[begin:end], heard[first:])
         if found.clear >= _CLEAR:
             self._delay = found.samples + first - begin
+
+
+def _explained(heard: Float32, echo: Float32) -> float:
+    """Share of the power heard that is gone without the echo."""
+    left = heard - echo
+    return 1 - float(left @ left) / max(1.0, float(heard @ heard))

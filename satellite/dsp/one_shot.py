@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from satellite.core.audio import Float32, samples_in
 
@@ -18,9 +19,21 @@ _AUDIBLE = 0.08
 # A delay is looked for where the correlation first reaches this share of its greatest power.
 _RISEN = 0.25
 _SMOOTHED = samples_in(2)
+# A sound is dated as well as this; and between two samples there are so many places.
+_DATED = samples_in(5)
+_BETWEEN = 16
+# The loudspeaker may have been turned up by 6 dB.
+_LOUDER = 2.0
 
 
-def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
+class Fit(NamedTuple):
+    """`room`: float32, (taps,), the way from the speaker to the microphone; `echo`: (n,), what comes of it."""
+
+    room: Float32
+    echo: Float32
+
+
+def fit_echo(played: Float32, heard: Float32, taps: int) -> Fit:
     """The part of `heard` that some room makes of `played`; zeros where none is to be heard.
 
     The room is a filter of so many taps, fitted by conjugate gradients on the normal equations (CGLS: M. R. Hestenes,
@@ -29,18 +42,11 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
     Args:
         played: float32, shape (taps - 1 + n,): the sound from `taps` - 1 samples before that of `heard` on.
         heard: float32, shape (n,).
-
-    Returns:
-        float32, shape (n,).
     """
-    size = 1 << (len(played) - 1).bit_length()
+    size = _transformed(len(played))
     spectrum = np.fft.rfft(played, size)
     ridge = _RIDGE * float(played @ played)
     before = np.zeros(taps - 1, np.float32)
-
-    def through(room: Float32) -> Float32:
-        sound = np.fft.irfft(spectrum * np.fft.rfft(room, size), size)
-        return sound[taps - 1 : len(played)].astype(np.float32)
 
     def back(sound: Float32) -> Float32:
         room = np.fft.irfft(np.conj(spectrum) * np.fft.rfft(np.concatenate((before, sound)), size), size)
@@ -49,10 +55,10 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
     room, left, echo = np.zeros(taps, np.float32), heard, np.zeros_like(heard)
     step = slope = back(left)
     if float(np.abs(slope).max()) ** 2 <= _AUDIBLE * float(played @ played) * float(heard @ heard):
-        return echo
+        return Fit(room, echo)
     steepness = float(slope @ slope)
     for _ in range(_STEPS):
-        change = through(step)
+        change = _through(spectrum, step, len(heard))
         curvature = float(change @ change) + ridge * float(step @ step)
         if not curvature or not steepness:
             break
@@ -61,7 +67,40 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
         slope = back(left) - np.float32(ridge) * room
         steepness, was = float(slope @ slope), steepness
         step = slope + np.float32(steepness / was) * step
-    return echo
+    return Fit(room, echo)
+
+
+def known_echo(played: Float32, heard: Float32, room: Float32) -> Float32:
+    """What a room that is known makes of `played`, where in `heard` it fits best: to 1/16 sample, within 5 ms.
+
+    Only a place and a volume are fitted, so nearly nothing of a voice.
+
+    Args:
+        played, heard: as of `fit_echo`, with which the room was found.
+    """
+    echo = _through(np.fft.rfft(played, _transformed(len(played))), room, len(heard))
+    power = float(echo @ echo)
+    if not power:
+        return echo
+    size = _transformed(2 * len(heard))
+    spectrum = np.fft.rfft(echo, size)
+    product = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(spectrum), size * _BETWEEN) * _BETWEEN
+    places = np.arange(-_DATED * _BETWEEN, _DATED * _BETWEEN + 1)
+    place = int(product[places].argmax())
+    volume = min(max(float(product[places[place]]) / power, 0.0), _LOUDER)
+    turned = np.exp(-2j * np.pi * np.fft.rfftfreq(size) * (places[place] / _BETWEEN))
+    return (volume * np.fft.irfft(spectrum * turned, size)[: len(heard)]).astype(np.float32)
+
+
+def _through(spectrum: npt.NDArray[np.complexfloating], room: Float32, count: int) -> Float32:
+    """The last so many samples of a sound, of which this is the spectrum, behind a room."""
+    size, taps = 2 * (len(spectrum) - 1), len(room)
+    sound = np.fft.irfft(spectrum * np.fft.rfft(room, size), size)
+    return sound[taps - 1 : taps - 1 + count].astype(np.float32)
+
+
+def _transformed(count: int) -> int:
+    return 1 << (count - 1).bit_length()
 
 
 class Lag(NamedTuple):

@@ -55,10 +55,10 @@ def test_the_benchmark_of_the_chime_runs_and_takes_it_out() -> None:
     done = run("chime", "--tiny")
     assert done.returncode == 0, done.stderr
     told = {row[0]: row[1:] for row in rows(done.stdout)}
-    typical, worst = map(int, told["subtracted"][2].split(" / "))
-    assert typical <= -15
-    assert worst < 0
-    assert abs(float(told["subtracted"][3])) < 1
+    first, later = told["subtracted, the first"], told["subtracted, a later one"]
+    assert int(first[2].split(" / ")[0]) <= -15
+    assert max(map(int, later[2].split(" / "))) <= -15
+    assert abs(float(first[3])) < 1
     second = {name: int(cells[1]) for name, cells in told.items() if name.startswith(("delay", "direct", "clocks"))}
     assert len(second) == 5
     assert max(second.values()) <= -15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,6 +105,23 @@ def test_what_is_said_over_the_cue_stays_and_the_cue_goes(begin_s: float) -> Non
     assert lowered_db(microphone - near, left - near) > 12
     target, over = near.astype(np.float64), left.astype(np.float64)
     assert 20 * np.log10(float(over @ target) / float(target @ target)) == pytest.approx(0, abs=0.2)
+
+
+@pytest.mark.parametrize("begin_s", [2.45, 2.5, 2.55])
+def test_once_a_cue_was_heard_alone_the_next_is_lowered_by_20_db_under_a_voice_as_loud(begin_s: float) -> None:
+    played, near = cue_at(AT_S, 2.5), 2 * command(begin_s)
+    microphone, rig = heard(played, USUAL, near), Rig(played, USUAL)
+    left = rig.hear(microphone)
+    assert rig.cues.statistics().pieces == 2
+    assert lowered_db(microphone - near, left - near, 2.5) > 18
+
+
+def test_in_another_room_what_was_known_of_the_first_is_not_used() -> None:
+    played, near = cue_at(AT_S, 2.5), command(2.6)
+    here, there = heard(played, USUAL, near), heard(played, replace(USUAL, direct_db=-10, decay_s=0.4), near)
+    moved = np.concatenate((here[: 2 * RATE_HZ], there[2 * RATE_HZ :]))
+    left = Rig(played, USUAL).hear(moved)
+    assert lowered_db(moved - near, left - near, 2.5) > 12
 
 
 @pytest.mark.parametrize("begin_s", [0.45, 0.6, 0.75])

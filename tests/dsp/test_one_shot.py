@@ -9,7 +9,7 @@ from speech import clip
 
 from satellite.core.audio import RATE_HZ, Float32, samples_in
 from satellite.dsp.cues import make_cue
-from satellite.dsp.one_shot import find_lag, fit_echo
+from satellite.dsp.one_shot import find_lag, fit_echo, known_echo
 
 TAPS = samples_in(140)
 PLAIN = Room()
@@ -34,40 +34,59 @@ def below_db(rest: Float32, whole: Float32) -> float:
 @pytest.mark.parametrize("direct_db", [-10.0, 0.0, 10.0])
 def test_the_echo_of_a_cue_is_fitted_to_18_db(direct_db: float) -> None:
     echo = echoed(room=Room(direct_db=direct_db))
-    assert below_db(echo - fit_echo(played(), echo, TAPS), echo) > 18
+    assert below_db(echo - fit_echo(played(), echo, TAPS).echo, echo) > 18
 
 
 def test_who_speaks_meanwhile_stays_and_the_echo_goes() -> None:
     echo = 5 * echoed()
     near = voice(1)[: len(echo)].astype(np.float32)
-    fitted = fit_echo(played(), echo + near, TAPS)
+    fitted = fit_echo(played(), echo + near, TAPS).echo
     assert below_db(echo - fitted, echo) > 15
     assert below_db(echo - fitted, near) > 6
+
+
+@pytest.mark.parametrize("late", [-60, 0, 60])
+@pytest.mark.parametrize("volume", [0.7, 1.0, 1.4])
+def test_in_a_room_that_is_known_nothing_of_a_voice_goes_with_the_echo(late: int, volume: float) -> None:
+    echo = echoed()
+    room = fit_echo(played(), echo, TAPS).room
+    near = np.abs(echo).max() / 3_000 * clip("kitchen_light")[4_000 : 4_000 + len(echo)].astype(np.float32)
+    heard = volume * np.roll(echo, late)
+    assert below_db(heard - known_echo(played(), heard + near, room), heard) > 18
+    # The louder the voice, the more of it a fit to both takes.
+    fitted_db = below_db(heard - fit_echo(played(), heard + 4 * near, TAPS).echo, heard)
+    assert below_db(heard - known_echo(played(), heard + 4 * near, room), heard) > fitted_db + 3
+
+
+def test_of_silence_a_known_room_makes_none() -> None:
+    room = fit_echo(played(), echoed(), TAPS).room
+    assert not known_echo(played(0 * CUE), echoed(), room).any()
+    assert not known_echo(played(), 0 * echoed(), room).any()
 
 
 @pytest.mark.parametrize("said", ["kitchen_light", "what_time", "timer", "open_door"])
 @pytest.mark.parametrize("begin_ms", [0, 100, 300])
 def test_where_there_is_no_echo_a_voice_is_untouched(said: str, begin_ms: int) -> None:
     near = clip(said)[samples_in(begin_ms) :][: len(echoed())].astype(np.float32)
-    assert not fit_echo(played(), near, TAPS).any()
+    assert not fit_echo(played(), near, TAPS).echo.any()
 
 
 def test_of_a_broad_sound_without_an_echo_nothing_is_taken_for_one() -> None:
     cue, near = clip("timer")[:4_000].astype(np.float32), clip("open_door")[:4_000].astype(np.float32)
     whole = np.concatenate((np.zeros(TAPS - 1, np.float32), cue))
-    assert not fit_echo(whole, near, TAPS).any()
+    assert not fit_echo(whole, near, TAPS).echo.any()
 
 
 def test_a_broad_sound_that_is_all_there_is_to_hear_is_fitted_too() -> None:
     cue = clip("timer")[:4_000].astype(np.float32)
     echo = echoed(cue)
-    assert below_db(echo - fit_echo(played(cue), echo, TAPS), echo) > 10
+    assert below_db(echo - fit_echo(played(cue), echo, TAPS).echo, echo) > 10
 
 
 @pytest.mark.parametrize("silent", [CUE * 0, CUE])
 def test_silence_has_no_echo(silent: Float32) -> None:
     heard = np.zeros(len(echoed()), np.float32)
-    np.testing.assert_array_equal(fit_echo(played(silent), heard, TAPS), heard)
+    np.testing.assert_array_equal(fit_echo(played(silent), heard, TAPS).echo, heard)
 
 
 @pytest.mark.parametrize("delay_ms", [0, 35, 200, 700])

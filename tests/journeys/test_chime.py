@@ -55,7 +55,10 @@ class Visit:
         self._room.say(np.concatenate((clip("hey_jarvis"), quiet(1.0))))
         await self._ha.running(turn)
         await self._ha.stream_ended()
-        status = await self._box.reports(lambda status: len(status["last_turns"]) == turn)
+        # The sound that tells of it is over, too.
+        status = await self._box.reports(
+            lambda status: len(status["last_turns"]) == turn and not status["echo"]["active"]
+        )
         return dict(status["last_turns"][-1])
 
     async def next_command(self, pause_s: float) -> bytes:

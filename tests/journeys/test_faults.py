@@ -28,23 +28,25 @@ EVERY_RUN = random.Random(6837).sample(sorted(FAULTS), 20)
 
 
 class Table:
-    """How long each kind of fault was felt after it was over."""
+    """How long each kind of fault was felt after it was over, and how often the machine had no core for the command."""
 
     def __init__(self) -> None:
-        self._recovery_s: defaultdict[str, list[float]] = defaultdict(list)
+        self._survived: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
 
-    def add(self, kind: str, recovery_s: float) -> None:
-        """One fault that was survived."""
-        self._recovery_s[kind].append(recovery_s)
+    def add(self, kind: str, recovery_s: float, said: int) -> None:
+        """One fault that was survived; the command was said so many times."""
+        self._survived[kind].append((recovery_s, said))
 
     def __str__(self) -> str:
-        rows = [(kind, times) for kind, times in sorted(self._recovery_s.items())]
-        rows.append(("all", [time_s for _, times in rows for time_s in times]))
-        head = "| fault | count | survived | recovery, median | worst |\n|---|---|---|---|---|\n"
-        return head + "\n".join(
-            f"| {kind} | {len(times)} | {len(times)} | {median(times):.2f} s | {max(times):.2f} s |"
-            for kind, times in rows
-        )
+        rows = sorted(self._survived.items())
+        rows.append(("all", [one for _, each in rows for one in each]))
+        head = "| fault | count | survived | said again | recovery, median | worst |\n|---|---|---|---|---|---|\n"
+        return head + "\n".join(self._row(kind, each) for kind, each in rows)
+
+    @staticmethod
+    def _row(kind: str, survived: list[tuple[float, int]]) -> str:
+        times, again = [time_s for time_s, _ in survived], sum(said - 1 for _, said in survived)
+        return f"| {kind} | {len(times)} | {len(times)} | {again} | {median(times):.2f} s | {max(times):.2f} s |"
 
 
 def ready(status: dict[str, Any], home: Home) -> bool:
@@ -76,23 +78,24 @@ def stalls(home: Home) -> int:
     return sum("command over: stalled" in line for line in home.box.log)
 
 
-async def full_turn(home: Home, number: int) -> Run:
-    """Say one command, once: all of it arrives, and its answer is heard and told as played.
+async def full_turn(home: Home, number: int) -> int:
+    """Say one command: all of it arrives, and its answer is heard and told as played.
 
-    Again only where the machine gave the satellite no core: its clock does not run five times as fast.
+    Again only where the machine gave the satellite no core: its clock does not run five times as fast. Returns how
+    often it was said.
     """
-    for _ in range(TRIES):
+    for said in range(1, TRIES + 1):
         starved_s = home.box.starved_s
-        if run := await _turn(home, number):
-            return run
+        if await _turn(home, number):
+            return said
         assert home.box.starved_s - starved_s > STARVED_S, "the command was cut short, and there was a core"
         await home.box.in_state("idle")
         home.say(quiet(2.0))
     raise AssertionError("the machine is too busy for this test")
 
 
-async def _turn(home: Home, number: int) -> Run | None:
-    """None: the command was cut short."""
+async def _turn(home: Home, number: int) -> bool:
+    """False: the command was cut short."""
     before = stalls(home)
     sound, heard_bytes, ha = spoken(number), home.cards.heard_bytes(), home.ha
     ha.on_stream = answer
@@ -103,11 +106,11 @@ async def _turn(home: Home, number: int) -> Run | None:
 
     await ha.until(lambda: whole() or stalls(home) > before, f"run with the whole command {number}", TURN_S)
     if not whole():
-        return None
+        return False
     (run,) = whole()
     await ha.until(lambda: any(event.at_s > run.ended_at_s for event in ha.of("played")), "played")
     assert np.abs(home.cards.heard(heard_bytes).astype(int)).max() > 4_000, "the answer was not heard"
-    return run
+    return True
 
 
 async def live_through(home: Home, kinds: list[str], dice: random.Random) -> Table:
@@ -119,9 +122,9 @@ async def live_through(home: Home, kinds: list[str], dice: random.Random) -> Tab
         home.box.log.append(f"--- {number}: {kind}")
         await {**FAULTS, **LONG_FAULTS}[kind](home, dice)
         recovery_s = await recovered(home)
-        await full_turn(home, number)
+        said = await full_turn(home, number)
         assert not [line for line in home.box.log if "Traceback" in line or " ERROR " in line]
-        table.add(kind, recovery_s)
+        table.add(kind, recovery_s, said)
     return table
 
 
