@@ -55,10 +55,7 @@ class Visit:
         self._room.say(np.concatenate((clip("hey_jarvis"), quiet(1.0))))
         await self._ha.running(turn)
         await self._ha.stream_ended()
-        # The sound that tells of it is over, too.
-        status = await self._box.reports(
-            lambda status: len(status["last_turns"]) == turn and not status["echo"]["active"]
-        )
+        status = await self._box.reports(lambda status: len(status["last_turns"]) == turn)
         return dict(status["last_turns"][-1])
 
     async def next_command(self, pause_s: float) -> bytes:
@@ -88,7 +85,12 @@ def visit(
     cards = VirtualCards(folder / "cards")
 
     async def run() -> None:
-        settings = {"microphone": f'aec = "{aec}"', "speaker": SPEAKER, "command": "no_speech_s = 2.0"}
+        settings = {
+            "microphone": f'aec = "{aec}"',
+            "speaker": SPEAKER,
+            "command": "no_speech_s = 2.0",
+            "sounds": 'not_understood = "off"',
+        }
         with Room(cards, delay_s=DELAY_S, gain=loud, response=COLOUR, seconds=120) as room:
             box = Box(folder, cards, settings)
             async with box, FakeHomeAssistant(box.port, habits=HABITS, on_stream=script) as ha:
