@@ -22,6 +22,10 @@ _SMOOTHED = samples_in(2)
 # A sound is dated as well as this; and between two samples there are so many places.
 _DATED = samples_in(5)
 _BETWEEN = 16
+# What is between them is told from as many samples on either side of each; those at the edges fade.
+_AROUND = samples_in(8)
+_NEAR = np.arange(-_AROUND, _AROUND)
+_FADED = np.clip((_AROUND - np.abs(_NEAR + 0.5)) / (_AROUND - _DATED), 0, 1)
 # The loudspeaker may have been turned up by 6 dB.
 _LOUDER = 2.0
 
@@ -82,13 +86,15 @@ def known_echo(played: Float32, heard: Float32, room: Float32) -> Float32:
     power = float(echo @ echo)
     if not power:
         return echo
-    size = _transformed(2 * len(heard))
+    # Nothing goes round: it is moved by no more than is empty behind it.
+    size = _transformed(len(heard) + _AROUND)
     spectrum = np.fft.rfft(echo, size)
-    product = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(spectrum), size * _BETWEEN) * _BETWEEN
-    places = np.arange(-_DATED * _BETWEEN, _DATED * _BETWEEN + 1)
-    place = int(product[places].argmax())
-    volume = min(max(float(product[places[place]]) / power, 0.0), _LOUDER)
-    turned = np.exp(-2j * np.pi * np.fft.rfftfreq(size) * (places[place] / _BETWEEN))
+    product = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(spectrum), size)
+    around = np.fft.irfft(np.fft.rfft(product[_NEAR] * _FADED), 2 * _AROUND * _BETWEEN) * _BETWEEN
+    places = np.arange((_AROUND - _DATED) * _BETWEEN, (_AROUND + _DATED) * _BETWEEN + 1)
+    place = int(places[around[places].argmax()])
+    volume = min(max(float(around[place]) / power, 0.0), _LOUDER)
+    turned = np.exp(-2j * np.pi * np.fft.rfftfreq(size) * (place / _BETWEEN - _AROUND))
     return (volume * np.fft.irfft(spectrum * turned, size)[: len(heard)]).astype(np.float32)
 
 
@@ -115,13 +121,13 @@ def find_lag(played: Float32, heard: Float32) -> Lag:
 
     Args:
         played: float32, shape (m,), some of it not 0.
-        heard: float32, shape (n,), with n > m, some of it not 0.
+        heard: float32, shape (n,), with n > m.
     """
     own = _correlation(played, np.concatenate((np.zeros_like(played), played, np.zeros_like(played))))
     found = _correlation(played, heard)
     sums = np.cumsum(np.concatenate((np.zeros(1), heard.astype(np.float64) ** 2)))
     powers = (sums[len(played) :] - sums[: -len(played)]) * float(played @ played)
-    clear = found**2 / np.maximum(powers, 1e-6 * powers.max())
+    clear = found**2 / np.maximum(powers, max(1.0, 1e-6 * powers.max()))
     # A tone resembles itself before its time: by as much as it does so, its echo is later than that.
     return Lag(_rise(found) + len(played) - _rise(own), float(clear.max()))
 

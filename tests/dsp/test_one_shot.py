@@ -103,3 +103,21 @@ def test_the_delay_of_a_cue_is_found_to_10_ms(delay_ms: int, direct_db: float, s
 
 def test_a_voice_is_not_clearly_a_cue() -> None:
     assert find_lag(CUE, voice(1, seed=6).astype(np.float32)).clear < 0.2
+
+
+@pytest.mark.parametrize("begin_ms", [None, 500])
+def test_where_nothing_is_heard_nothing_is_clearly_a_cue(begin_ms: int | None) -> None:
+    heard = np.zeros(RATE_HZ, np.float32)
+    if begin_ms is not None:
+        heard[samples_in(begin_ms)] = 1
+    assert find_lag(CUE, heard).clear < 0.2
+
+
+@pytest.mark.parametrize("late", [-71.4, -0.5, 0.03, 33.3])
+def test_the_place_of_a_known_echo_is_found_between_two_samples(late: float) -> None:
+    echo = np.pad(echoed(), (0, 100))
+    spectrum, places = np.fft.rfft(echo, 2**14), np.fft.rfftfreq(2**14)
+    heard = np.fft.irfft(spectrum * np.exp(-2j * np.pi * places * late))[: len(echo)].astype(np.float32)
+    whole = np.pad(played(), (0, 100))
+    room = fit_echo(whole, echo, TAPS).room
+    assert below_db(heard - known_echo(whole, heard, room), heard) > 17
