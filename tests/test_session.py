@@ -593,6 +593,44 @@ def test_an_announcement_never_opens_the_microphone() -> None:
     assert told(talk(AnswerText("Are you there?"), SPEECH, AnswerEnded(), PlaybackFinished(1))) == [Played()]
 
 
+UNHEARD: tuple[tuple[str, tuple[Event, ...]], ...] = (
+    ("a stop word silenced it", (SPEECH, AnswerEnded(), WakeDetected("stop", "Stop", 0.9, 16_000, -55.0))),
+    ("it could not be spoken", (PipelineFailed("tts-failed", ""),)),
+    ("the server muted us", (SPEECH, ServerPaused(), ServerConnected(2, "peer"))),
+)
+
+
+@pytest.mark.parametrize("unheard", [events for _, events in UNHEARD], ids=[name for name, _ in UNHEARD])
+@pytest.mark.parametrize("follow_up", ["question", "always"])
+def test_a_question_that_was_not_heard_out_is_forgotten_and_a_later_announcement_does_not_open_the_microphone(
+    follow_up: str, unheard: tuple[Event, ...]
+) -> None:
+    talk = Talk()
+    talk.state = replace(talk.state, follow_up=follow_up, stop_words=frozenset({"stop"}))
+    talk.streaming()(SpeechEnded(1, 1, EndReason.SILENCE), TranscriptReceived("light"), AnswerText("Which one?"))
+    talk(*unheard)
+    assert talk.state.phase is Phase.IDLE
+    talk(SPEECH, AnswerEnded())
+    assert RunPipeline() not in told(talk(PlaybackFinished(talk.state.sounds[0].source)))
+
+
+def test_a_question_that_the_speaker_could_not_say_does_not_open_the_microphone() -> None:
+    talk = Talk().streaming()
+    talk(SpeechEnded(1, 1, EndReason.SILENCE), TranscriptReceived("light"), AnswerText("Which one?"))
+    talk(SPEECH, AnswerEnded())
+    assert told(talk(PlaybackFinished(1, failed=True))) == [Played()]
+
+
+def test_an_answer_without_sound_never_opens_the_microphone_later() -> None:
+    talk = Talk()
+    talk.state = replace(talk.state, follow_up="always")
+    talk.streaming()(SpeechEnded(1, 1, EndReason.SILENCE), TranscriptReceived("light"))
+    talk.after(session.ANSWER_S + 1)
+    assert talk.state.phase is Phase.IDLE
+    talk(SPEECH, AnswerEnded())
+    assert told(talk(PlaybackFinished(1))) == [Played()]
+
+
 def test_questions_for_ever_do_not_keep_the_microphone_open() -> None:
     talk = Talk()
     for _ in range(session.MOST_FOLLOW_UPS):
@@ -626,7 +664,8 @@ def test_a_stop_word_silences_an_answer_and_listens_to_nothing() -> None:
     assert talk.state.phase is Phase.IDLE
     assert kinds(talk(SPEECH)) == [PlayStart], "an announcement right afterwards is heard"
     talk(word)
-    assert talk(AnswerAudio(b"\0\0"), AnswerEnded()) == [], "the rest of what was stopped is dropped"
+    assert talk(AnswerAudio(b"\0\0")) == [], "the rest of what was stopped is dropped"
+    assert told(talk(AnswerEnded())) == [Played()], "else the server would think that it is still heard"
 
 
 def test_listening_without_a_wake_word_names_none() -> None:

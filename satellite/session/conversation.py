@@ -214,6 +214,8 @@ def sound_begins(state: State, event: ev.AnswerStarted, now_s: float) -> Step:
     """Sound from the server: an answer, or an announcement, which ends whatever the turn was doing."""
     if state.stale_until is not None:
         return replace(state, dropping=True), []
+    # Where nobody waits for an answer it is an announcement: a question that was not heard out is asked no more.
+    state = state if state.phase is Phase.ANSWERING else replace(state, answered=False, asks=False)
     state, effects = end_open_sound(state)
     state, more = to_idle(state)
     sound = Sound(state.next_source, state.connection)
@@ -240,7 +242,9 @@ def sound_goes_on(state: State, event: ev.AnswerAudio, now_s: float) -> Step:
 def sound_ends(state: State, _event: ev.AnswerEnded, now_s: float) -> Step:
     """The sound is complete."""
     if state.dropping:
-        return replace(state, dropping=False), []
+        # After a stop word no run follows by which the server would know that it is over.
+        over: list[fx.Effect] = [fx.TellServer(msg.Played())] if state.phase is Phase.IDLE else []
+        return replace(state, dropping=False), over
     sound = state.open_sound
     if sound is None:
         return state, []
@@ -254,6 +258,7 @@ def finished(state: State, event: ev.PlaybackFinished, now_s: float) -> Step:
     sound = next((sound for sound in state.sounds if sound.source == event.source), None)
     if sound is None:
         return state, []
+    state = replace(state, asks=state.asks and not event.failed)
     state, effects = update_sound(state, replace(sound, finished=True))
     state, more = _follow_up(state, now_s)
     return state, effects + more
