@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 import sys
 import time
@@ -162,6 +163,42 @@ def test_the_last_line_that_it_writes_is_logged_and_no_flood_is(
     until(lambda: idle(hooks))
     until(lambda: caplog.messages)
     assert caplog.messages == ["hook wake: lamp ?[31mon"]
+
+
+def test_one_that_writes_a_great_deal_is_read_to_its_end_and_kept_nowhere(make: Callable[..., Hooks]) -> None:
+    hooks = make(wake="head -c 50000000 /dev/zero")
+    before_bytes = most_bytes = resident_bytes()
+    hooks.write(0.0, WAKE)
+    while not idle(hooks):
+        most_bytes = max(most_bytes, resident_bytes())
+        time.sleep(0.01)
+    assert (hooks.statistics().late, hooks.statistics().failed) == (0, 0)
+    assert most_bytes - before_bytes < 8 * 2**20
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(-7, 0), (0, 0)])
+def test_the_priority_of_sound_is_not_passed_on(
+    make: Callable[..., Hooks], tmp_path: Path, ours: int, theirs: int
+) -> None:
+    file = tmp_path / "nice"
+    hooks = make(
+        wake=shlex.join(["sh", "-c", f"until [ $(nice) = {theirs} ]; do sleep 0.1; done; sh -c nice > {file}"])
+    )
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, ours)
+        hooks.write(0.0, WAKE)
+    except PermissionError:
+        pytest.skip("this user may not take priority")
+    finally:
+        if os.getpriority(os.PRIO_PROCESS, 0) != usual:
+            os.setpriority(os.PRIO_PROCESS, 0, usual)
+    until(lambda: idle(hooks))
+    assert file.read_text().strip() == str(theirs)
 
 
 def test_a_few_run_at_once_more_wait_and_the_others_are_counted(make: Callable[..., Hooks]) -> None:

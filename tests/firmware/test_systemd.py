@@ -47,6 +47,13 @@ def test_the_service_can_reach_sound_cards() -> None:
     assert not [line for line in settings if line.startswith("PrivateDevices=")], "it would hide /dev/snd"
 
 
+def test_hooks_may_give_the_priority_of_sound_back() -> None:
+    settings = UNIT.read_text().splitlines()
+    assert "Nice=-10" in settings
+    taken = settings.index("SystemCallFilter=~@privileged @resources")
+    assert "SystemCallFilter=setpriority" in settings[taken:]
+
+
 def test_the_readme_installs_it_where_the_unit_looks() -> None:
     readme = (UNIT.parents[1] / "README.md").read_text()
     assert re.findall(r"^Exec(?:StartPre|Start)=(\S+)", UNIT.read_text(), re.MULTILINE) == [PROGRAM, PROGRAM]
