@@ -172,7 +172,9 @@ def _understood(fmt: bytes) -> tuple[Encoding, AudioFormat]:
             f"the WAV file holds format {tag:#x} with {bits} bits; only PCM and 32-bit float will do"
         )
     if channels == 0 or rate_hz == 0 or block != channels * encoding.width_bytes:
-        raise AudioFormatError(f"the WAV file's format contradicts itself: {channels} channels, {block} bytes a frame")
+        raise AudioFormatError(
+            f"the WAV file's format contradicts itself: {rate_hz} Hz, {channels} channels, {block} bytes a frame"
+        )
     return encoding, AudioFormat(rate_hz, channels, 2)
 
 

@@ -113,7 +113,7 @@ def test_sound_arrives_before_the_file_is_complete() -> None:
         (riff(fmt(tag=0x55), chunk(b"data", b"")), "0x55"),
         (riff(fmt(tag=3, bits=64), chunk(b"data", b"")), "64 bits"),
         (riff(fmt(channels=0), chunk(b"data", b"")), "contradicts"),
-        (riff(fmt(rate_hz=0), chunk(b"data", b"")), "contradicts"),
+        (riff(fmt(rate_hz=0), chunk(b"data", b"")), "contradicts itself: 0 Hz"),
         (riff(chunk(b"fmt ", b"short")), "5 bytes"),
         (riff(chunk(b"fmt ", b"", size=1 << 30)), "bytes"),
         (riff(chunk(b"LIST", b"", size=1 << 30)) + bytes(9), "no sound within"),
