@@ -142,9 +142,7 @@ class Satellite:
             self._post(ev.DeviceFailed(ev.Device.MICROPHONE, "reopened for the new configuration", wanted=True))
             # Now: the new listener must not be told of a command that the old one heard.
             self.dialogue.drain()
-        if reference is not self.reference:
-            self.reference = reference
-            self._renew_playback()
+        self.reference = reference
         self.listener, self.echo, microphone = listener, echo, config.microphone
         self.cue_echo = build.cue_echo(reference)
         playing = partial(getattr, self, "is_playing")
@@ -215,7 +213,7 @@ class Satellite:
             ModelError: a model is missing or damaged; nothing has changed.
             ServerError: the new port is taken or the address is not ours; only there the old settings stay in force.
         """
-        old = self.config
+        old, reference = self.config, self.reference
         if influence.hearing(old) != influence.hearing(config):
             await self._start_capture(config)
         self.config = replace(config, server=old.server)
@@ -223,7 +221,7 @@ class Satellite:
         self.dialogue.state = replace(self.dialogue.state, **influence.manners(config))
         self.cues = Cues(config.sounds, config.speaker.cue_volume)
         self.hooks.configure(config.hooks)
-        if old.speaker != config.speaker:
+        if old.speaker != config.speaker or reference is not self.reference:
             self._renew_playback()
         if old.recordings != config.recordings:
             await self._renew_recordings(config)

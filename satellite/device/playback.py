@@ -228,6 +228,8 @@ class Playback:
             reference=self._reference,
         )
         with contextlib.closing(sink):
+            if self._voices.closed:
+                return
             self._welcome(sink, player)
             try:
                 while not self._voices.closed and not (config.release and player.resting and not self.playing):

@@ -567,6 +567,23 @@ def test_it_can_be_stopped_before_it_was_started(mailbox: Mailbox, sink: FakeSin
     Playback(lambda: sink, SPEAKER, mailbox.post).stop()
 
 
+def test_a_speaker_that_opens_when_it_shall_stop_is_closed_and_not_told_of(mailbox: Mailbox, sink: FakeSink) -> None:
+    asked, may_open = threading.Event(), threading.Event()
+
+    def open_slowly() -> Sink:
+        asked.set()
+        may_open.wait()
+        return sink
+
+    playback = Playback(open_slowly, SPEAKER, mailbox.post)
+    playback.start()
+    asked.wait()
+    threading.Timer(0.2, may_open.set).start()
+    playback.stop()
+    assert len(sink.closed_in) == 1
+    assert mailbox.of(DeviceReady) == []
+
+
 def test_a_thread_that_does_not_stop_is_logged_as_a_bug(
     mailbox: Mailbox, sink: FakeSink, caplog: pytest.LogCaptureFixture
 ) -> None:

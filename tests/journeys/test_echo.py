@@ -132,6 +132,24 @@ def test_off_builds_nothing_and_a_reload_puts_the_canceller_in(tmp_path: Path) -
     live(tmp_path, "off", story)
 
 
+@pytest.mark.parametrize("device", ["none", "plugspk"])
+def test_a_reload_to_another_speaker_does_not_open_the_old_one_once_more(tmp_path: Path, device: str) -> None:
+    async def story(box: Box, _ha: FakeHomeAssistant, _room: Room) -> None:
+        before = len(box.cards.wait_for("speaker", "open"))
+        # Who opens it in vain waits so long, and is waited for.
+        box.cards.opendelay("speaker", 3_000)
+        text = box.config.read_text().replace('aec = "auto"', 'aec = "off"')
+        box.config.write_text(text.replace('device = "satspk"', f'device = "{device}"'))
+        box.signal(signal.SIGHUP)
+        await box.says("configuration reloaded")
+        box.cards.opendelay("speaker", None)
+        await box.reports(lambda status: status["speaker"]["state"] == {"none": "none", "plugspk": "resting"}[device])
+        assert len([line for line in box.log if "did not stop" in line or "speaker: satspk" in line]) == 1
+        assert device != "none" or len(box.cards.wait_for("speaker", "open")) == before
+
+    live(tmp_path, "auto", story)
+
+
 def test_a_library_that_does_harm_costs_neither_sound_nor_hearing(tmp_path: Path) -> None:
     async def story(box: Box, ha: FakeHomeAssistant, room: Room) -> None:
         await ha.announce(talk(6))
