@@ -136,6 +136,41 @@ def test_an_alarm_of_our_own_clock_is_taken_back_when_it_was_cancelled() -> None
     assert clock.after(60) == []
 
 
+def test_what_was_told_twice_rings_once_and_no_longer() -> None:
+    clock = Clock()
+    clock(finished())
+    clock.after(RING_AT_MOST_S / 2)
+    assert clock(finished()) == []
+    (alarm,) = clock.timers.alarms
+    assert alarm.until_s == clock.now_s + RING_AT_MOST_S / 2
+
+
+def test_home_assistants_word_confirms_an_alarm_of_our_own_clock_that_still_rings() -> None:
+    clock = Clock(connected=False)
+    clock(started(5))
+    clock.after(8)
+    assert clock(ServerConnected(1, "peer"), finished()) == []
+    assert [alarm.confirmed for alarm in clock.timers.alarms] == [True]
+
+
+def test_a_timer_that_got_longer_while_home_assistant_was_away_rings_again_when_it_says_so() -> None:
+    clock = Clock(connected=False)
+    clock(started(5))
+    assert clock.after(8) == [RING]
+    more = TimerChanged("updated", "a", {"is_active": True, "total_seconds": 60})
+    assert clock(ServerConnected(1, "peer"), more) == [STOP], "it is not over"
+    assert clock.timers.running[0].name == "tea"
+    assert clock.after(60) == []
+    assert clock(finished()) == [RING]
+
+
+def test_an_update_of_a_timer_that_is_not_known_is_kept_as_if_it_had_been_started() -> None:
+    clock = Clock()
+    clock(TimerChanged("updated", "a", {"is_active": True, "total_seconds": 60}), ServerLost(1, "gone"))
+    assert clock.after(60 + OWN_CLOCK_S - 0.1) == []
+    assert clock.after(0.2) == [RING]
+
+
 def test_a_timer_whose_number_comes_again_rings_again() -> None:
     clock = Clock(connected=False)
     clock(started(5))

@@ -130,6 +130,7 @@ class Daemon:
                 async with asyncio.timeout(WATCH_S):
                     await self._reload.wait()
             except TimeoutError:
+                satellite.keep_timers()
                 looks = looks + 1 if satellite.playback.hung_s() > HUNG_S else 0
                 _end_when_hung(looks)
                 if name := dead_thread(satellite):

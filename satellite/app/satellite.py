@@ -18,7 +18,7 @@ from satellite.app.hooks import Hooks
 from satellite.app.loading import in_background
 from satellite.app.recordings import Recordings
 from satellite.app.saving import Saving
-from satellite.app.timers import Moment, restored, saved
+from satellite.app.timers import Kept, Moment, restored
 from satellite.app.turns import Turns
 from satellite.app.utterance import Utterance
 from satellite.config import Config
@@ -65,7 +65,7 @@ class Satellite:
         self.started_at_s = time.monotonic()
         self.dialogue = self._make_dialogue()
         self._post = self.dialogue.inbox.post
-        self._saved_timers = self.dialogue.timers.running
+        self._kept_timers = Kept(memory.timers)
         self._saving = Saving(self._save)
         self.utterance = Utterance()
         self._wanted = fx.ListenFor(None, memory.muted)
@@ -280,10 +280,13 @@ class Satellite:
         """What outlives an event: the timers on disk, and the command for as long as it may be sent again."""
         if not self.dialogue.state.kept:
             self.utterance.forget()
-        running = self.dialogue.timers.running
-        if running != self._saved_timers:
-            self._saved_timers = running
-            self.memory.timers = saved(self.dialogue.timers, Moment.present())
+        self.keep_timers()
+
+    def keep_timers(self) -> None:
+        """On disk, as they are now; to be called now and then, because nobody tells when the wall clock is set."""
+        timers = self._kept_timers.renewed(self.dialogue.timers)
+        if timers is not None:
+            self.memory.timers = timers
             self._saving.soon()
 
     def _tell(self, message: msg.Message) -> None:

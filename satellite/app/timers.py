@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from satellite.session.timers import LONGEST_S, MOST, NAME, Timer, Timers
+from satellite.session.timers import LONGEST_S, MOST, NAME, RING_AT_MOST_S, Alarm, Timer, Timers
 
 # An alarm for what was over long ago startles, and helps nobody.
 TOO_LATE_S = 15 * 60.0
 _ID = 200
+# A network that sets the clock moves it by more, or so slowly that it does not matter.
+_JUMP_S = 1.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -42,15 +44,51 @@ class Moment:
         return cls(time.monotonic(), time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), boot)
 
 
+class Kept:
+    """What of the timers is on disk. The wall clock's times there are of use only until somebody sets that clock.
+
+    Args:
+        entries: what was there at the start; it is of another clock, and some of it may be over.
+    """
+
+    def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        self._what = None if entries else _lasting(Timers())
+        self._began_s = 0.0
+
+    def renewed(self, timers: Timers) -> list[dict[str, Any]] | None:
+        """What to keep from now on; None: what there is will do."""
+        what = _lasting(timers)
+        if what == self._what and not (any(what) and abs(_wall_at_start_s() - self._began_s) > _JUMP_S):
+            return None
+        self._what, self._began_s = what, _wall_at_start_s()
+        return saved(timers, Moment.present())
+
+
+def _lasting(timers: Timers) -> tuple[Sequence[object], ...]:
+    return timers.running, timers.alarms, timers.rung
+
+
+def _wall_at_start_s() -> float:
+    """What the wall clock of now would have shown when the machine was started."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def saved(timers: Timers, at: Moment) -> list[dict[str, Any]]:
-    """The timers that run or rest, as plain values."""
-    return [{"id": timer.id[:_ID], "name": timer.name, **_time_of(timer, at)} for timer in timers.running]
+    """The timers that run or rest, those that ring, and those that our own clock rang, as plain values."""
+    running = [{"id": timer.id[:_ID], "name": timer.name, **_time_of(timer, at)} for timer in timers.running]
+    ringing = [
+        {"id": alarm.id[:_ID], "name": alarm.name, "confirmed": alarm.confirmed, **_until(alarm.until_s, at)}
+        for alarm in timers.alarms
+    ]
+    return [*running, *ringing, *({"rung": number[:_ID]} for number in timers.rung)]
 
 
 def _time_of(timer: Timer, at: Moment) -> dict[str, Any]:
-    if timer.due_s is None:
-        return {"left_s": timer.left_s}
-    left_s = round(timer.due_s - at.now_s, 3)
+    return {"left_s": timer.left_s} if timer.due_s is None else _until(timer.due_s, at)
+
+
+def _until(time_s: float, at: Moment) -> dict[str, Any]:
+    left_s = round(time_s - at.now_s, 3)
     return {"due_s": at.wall_s + left_s, "left_s": left_s, "boot": at.boot, "up_s": at.up_s + left_s}
 
 
@@ -58,11 +96,22 @@ def restored(entries: Iterable[Mapping[str, Any]], at: Moment) -> Timers:
     """The timers that were saved, without those that were over too long ago or cannot have been ours.
 
     Since the same start of the machine its own clock counts, whatever was done to the wall clock. After another one
-    there is only the wall clock, which may be behind until it is set: none then takes longer than when it was saved.
+    there is only the wall clock, which may be behind until it is set: then at least what the machine has run since has
+    passed, and none takes longer than when it was saved. What rang rings on, for the rest of its time.
     """
-    timers = (_restored(entry, at) for entry in entries)
+    entries = list(entries)
+    timers = (_restored(entry, at) for entry in entries if "confirmed" not in entry)
     wanted = [timer for timer in timers if timer and (timer.due_s is None or timer.due_s > at.now_s - TOO_LATE_S)]
-    return Timers(running=tuple(wanted[:MOST]))
+    alarms = tuple(alarm for entry in entries if "confirmed" in entry if (alarm := _ringing(entry, at)))[:MOST]
+    rung = tuple(number[:_ID] for entry in entries if isinstance(number := entry.get("rung"), str))[-MOST:]
+    return Timers(tuple(wanted[:MOST]), alarms, rung, at.now_s if alarms else None)
+
+
+def _ringing(entry: Mapping[str, Any], at: Moment) -> Alarm | None:
+    until = _restored(entry, at)
+    if until is None or until.due_s is None or not at.now_s < until.due_s <= at.now_s + RING_AT_MOST_S:
+        return None
+    return Alarm(until.id, until.name, until.due_s, entry["confirmed"] is True)
 
 
 def _restored(entry: Mapping[str, Any], at: Moment) -> Timer | None:
@@ -77,10 +126,11 @@ def _restored(entry: Mapping[str, Any], at: Moment) -> Timer | None:
 
 
 def _left_s(entry: Mapping[str, Any], at: Moment) -> float:
-    up_s, left_s = entry.get("up_s"), entry.get("left_s")
-    if at.boot and entry.get("boot") == at.boot and isinstance(up_s, (int, float)):
+    up_s, left_s, boot = entry.get("up_s"), entry.get("left_s"), entry.get("boot")
+    if at.boot and boot == at.boot and isinstance(up_s, (int, float)):
         return float(up_s) - at.up_s
     most_s = float(left_s) if isinstance(left_s, (int, float)) else LONGEST_S
+    most_s -= at.up_s if at.boot and boot and boot != at.boot else 0.0
     return min(float(entry["due_s"]) - at.wall_s, most_s)
 
 

@@ -115,19 +115,20 @@ def _connected(timers: Timers, now_s: float) -> Timers:
 
 def _changed(timers: Timers, event: ev.TimerChanged, now_s: float) -> Timers:
     others = replace(timers, running=tuple(timer for timer in timers.running if timer.id != event.id))
-    known = next((timer for timer in timers.running if timer.id == event.id), None)
+    known: tuple[Timer | Alarm, ...] = (*timers.running, *timers.alarms)
+    name = next((entry.name for entry in known if entry.id == event.id), "")
     match event.kind:
         case "started":
-            rung = tuple(number for number in timers.rung if number != event.id)
-            return _keep(replace(others, rung=rung), _running(event, _name(event.data), now_s))
-        case "updated" if known:
-            return _keep(others, _running(event, known.name, now_s))
+            return _keep(_forget_alarm(others, event.id), _running(event, _name(event.data), now_s))
+        case "updated":
+            # Home Assistant counts it: whatever our own clock has made of it was wrong.
+            return _keep(_forget_alarm(others, event.id), _running(event, name, now_s))
         case "cancelled":
             return _forget_alarm(others, event.id)
         case "finished" if event.id in timers.rung:
-            return replace(others, rung=tuple(number for number in timers.rung if number != event.id))
+            return _confirmed(others, event.id)
         case "finished":
-            return _begin_alarm(others, event.id, known.name if known else "", now_s, confirmed=True)
+            return _begin_alarm(others, event.id, name, now_s, confirmed=True)
     return timers
 
 
@@ -154,9 +155,17 @@ def _name(data: Mapping[str, Any]) -> str:
 
 
 def _begin_alarm(timers: Timers, number: str, name: str, now_s: float, *, confirmed: bool) -> Timers:
+    if any(alarm.id == number for alarm in timers.alarms):
+        return timers
     alarm = Alarm(number, name, now_s + RING_AT_MOST_S, confirmed)
     ring_at_s = now_s if timers.ring_at_s is None else timers.ring_at_s
     return replace(timers, alarms=(*timers.alarms, alarm)[-MOST:], ring_at_s=ring_at_s)
+
+
+def _confirmed(timers: Timers, number: str) -> Timers:
+    """Home Assistant says so too; it does not ring a second time."""
+    alarms = tuple(replace(alarm, confirmed=alarm.confirmed or alarm.id == number) for alarm in timers.alarms)
+    return replace(timers, alarms=alarms, rung=tuple(other for other in timers.rung if other != number))
 
 
 def _forget_alarm(timers: Timers, number: str) -> Timers:

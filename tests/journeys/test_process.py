@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -225,6 +226,31 @@ def test_a_timer_keeps_its_length_where_the_wall_clock_jumps_while_the_process_i
                 await box.start()
                 (timer,) = (await box.status())["timers"]["running"]
                 assert 3_000 < timer["left_s"] <= 3_600
+
+    asyncio.run(live())
+
+
+def test_a_wall_clock_that_is_set_after_a_timer_was_kept_does_not_ring_it_early_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    """A board without a clock of its own begins in the past; the network sets it some time later."""
+    clock = WallClock(tmp_path)
+    clock.jump(-DAY_S)
+
+    async def live() -> None:
+        box = Box(tmp_path, VirtualCards(tmp_path / "cards"), environment=clock.environment)
+        async with living(tmp_path, box) as home:
+            await home.ha.timer("started", "a", total_seconds=3600, name="tea")
+
+            def due_in_s() -> float:
+                (entry,) = json.loads(kept.read_text())["timers"]
+                return float(entry["due_s"]) - time.time()
+
+            kept = tmp_path / "state" / "state.json"
+            await asyncio.to_thread(wait_until, kept.exists)
+            assert due_in_s() < 3_600 - DAY_S / 2, "the process has the other clock"
+            clock.jump(0)
+            await asyncio.to_thread(wait_until, lambda: 3_000 < due_in_s() <= 3_601)
 
     asyncio.run(live())
 

@@ -110,6 +110,28 @@ def test_a_timer_survives_a_restart_of_the_device(home: RunHome) -> None:
     home(story, habits=replace(HABITS, restart_after_s=600.0))
 
 
+def test_what_rings_rings_on_after_a_restart_until_it_is_dismissed(home: RunHome) -> None:
+    async def story(home: Home) -> None:
+        await home.ha.timer("started", "a", total_seconds=1.0, name="eggs")
+        await home.ha.timer("started", "b", total_seconds=3600, name="tea")
+        await home.ha.timer("finished", "b")
+        await home.box.says("timer 'tea' is over")
+        home.ha.hang_up()
+        await home.box.says("timer 'eggs' is over; Home Assistant has not confirmed it")
+        ringing = [{"name": "tea", "confirmed": True}, {"name": "eggs", "confirmed": False}]
+        for number in (9, 15):
+            await home.until(lambda: '"rung"' in (home.box.folder / "state" / "state.json").read_text(), "saved")
+            await home.box.stop(number)
+            await home.box.start()
+            await rings(home)
+            assert (await home.box.status())["timers"]["ringing"] == ringing
+        await home.box.set(alarm="off")
+        await is_silent_again(home)
+        assert (await home.box.status())["timers"]["running"] == []
+
+    home(story, habits=replace(HABITS, restart_after_s=600.0))
+
+
 def test_an_alarm_that_is_dismissed_is_silent_in_the_middle_of_its_sound(
     home: RunHome, own_alarm: dict[str, str]
 ) -> None:
