@@ -5,10 +5,10 @@ import pytest
 from signals import noise, silence, tone
 
 from satellite.core.audio import Int16, samples_in
-from satellite.listen.gate import HOLD_MS, Gate
+from satellite.listen.gate import Gate
 
 BLOCK = 512
-HOLD = samples_in(HOLD_MS)
+HOLD = samples_in(1280)
 
 
 def hear(gate: Gate, sound: Int16, begin: int = 0, frozen: bool = False) -> int:

@@ -13,11 +13,11 @@ from satellite.core.audio import Frame, Int16
 from satellite.core.effects import ListenSettings
 from satellite.core.events import WakeDetected
 from satellite.detect.wakeword import HOP_SAMPLES, Scores, WakeModel, WakeWords, WakeWordStatistics
-from satellite.listen.gate import HOLD_MS
 from satellite.listen.listener import Listener
 from satellite.listen.watch import PREROLL_HOPS, REPLAYED_HOPS
 
 WARM_HOPS = 16
+WAITING = ListenSettings()
 
 
 class Hearing:
@@ -43,10 +43,12 @@ def listener(words: Hearing | WakeWords, *, gate: bool = True, start: int = 0) -
     return Listener(CommandConfig(), words, vad, listening=ListeningConfig(gate=gate), start=start)  # type: ignore[arg-type]
 
 
-def feed(ears: Listener, sound: Int16, size: int = 256, start: int = 0, muted: bool = False) -> list[WakeDetected]:
+def feed(
+    ears: Listener, sound: Int16, size: int = 256, start: int = 0, how: ListenSettings = WAITING
+) -> list[WakeDetected]:
     events = []
     for at in range(0, len(sound), size):
-        events += ears.feed(Frame(sound[at : at + size], start + at), ListenSettings(muted=muted), False)
+        events += ears.feed(Frame(sound[at : at + size], start + at), how, False)
     return [event for event in events if isinstance(event, WakeDetected)]
 
 
@@ -91,7 +93,19 @@ def test_it_rests_again_1_28_s_after_the_last_loud_sound() -> None:
     sound = np.concatenate([hops(50), tone(307.3, 0.8, -30), hops(60, seed=1)])
     feed(listener(words), sound)
     last = heard(words, sound)[-1] + 1
-    assert 60 + HOLD_MS / 80 <= last <= 60 + HOLD_MS / 80 + 2
+    assert 60 + 1280 / 80 <= last <= 60 + 1280 / 80 + 2
+
+
+@pytest.mark.parametrize(("sensitivity", "opens"), [("high", True), ("normal", True), ("low", False)])
+def test_the_sensitivity_moves_the_gate_while_it_runs(sensitivity: str, opens: bool) -> None:
+    words = Hearing()
+    ears = listener(words)
+    feed(ears, hops(60))
+    resting = len(words.hops)
+    # 6.5 dB over the room, noise included.
+    voice = hops(5, seed=1) + tone(300, 0.4, -62)
+    feed(ears, voice, start=60 * HOP_SAMPLES, how=ListenSettings(sensitivity=sensitivity))
+    assert (len(words.hops) > resting) is opens
 
 
 def test_without_the_gate_it_never_rests() -> None:
@@ -107,7 +121,7 @@ def test_nothing_said_before_muting_is_heard_after_it() -> None:
     ears = listener(words)
     before = np.concatenate([hops(50), tone(307.3, 0.8, -30)])
     feed(ears, before)
-    feed(ears, hops(60, -20), start=len(before), muted=True)
+    feed(ears, hops(60, -20), start=len(before), how=ListenSettings(muted=True))
     at = len(words.hops)
     feed(ears, tone(307.3, 0.8, -30), start=len(before) + 60 * HOP_SAMPLES)
     replayed = words.hops[at : at + PREROLL_HOPS]
