@@ -228,8 +228,6 @@ class Playback:
             reference=self._reference,
         )
         with contextlib.closing(sink):
-            if self._voices.closed:
-                return
             self._welcome(sink, player)
             try:
                 while not self._voices.closed and not (config.release and player.resting and not self.playing):
@@ -242,6 +240,8 @@ class Playback:
         self._voices.wait_for_sound()
 
     def _welcome(self, sink: Sink, player: Player) -> None:
+        if self._voices.closed:
+            return  # it opened too late
         self._voices.speak()
         self._player, self._description = player, sink.description
         if self._state != "resting":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +49,9 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Fit:
         heard: float32, shape (n,).
     """
     size = _transformed(len(played))
+    # The squares of squares of a loud sound are beyond float32.
+    loud = np.float32(max(1.0, math.sqrt(float(played @ played))))
+    played = played / loud
     spectrum = np.fft.rfft(played, size)
     ridge = _RIDGE * float(played @ played)
     before = np.zeros(taps - 1, np.float32)
@@ -71,7 +75,7 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Fit:
         slope = back(left) - np.float32(ridge) * room
         steepness, was = float(slope @ slope), steepness
         step = slope + np.float32(steepness / was) * step
-    return Fit(room, echo)
+    return Fit(room / loud, echo)
 
 
 def known_echo(played: Float32, heard: Float32, room: Float32) -> Float32:

@@ -37,6 +37,14 @@ def test_the_echo_of_a_cue_is_fitted_to_18_db(direct_db: float) -> None:
     assert below_db(echo - fit_echo(played(), echo, TAPS).echo, echo) > 18
 
 
+@pytest.mark.parametrize("loud", [1, 1_000, 32_767])
+@pytest.mark.parametrize("heard", [1, 1_000, 32_767])
+def test_how_loud_it_is_played_and_heard_does_not_matter(loud: int, heard: int) -> None:
+    cue = (8 * loud / np.abs(CUE).max() * CUE).clip(-loud, loud).astype(np.float32)
+    echo = echoed(cue) * np.float32(heard / np.abs(echoed(cue)).max())
+    assert below_db(echo - fit_echo(played(cue), echo, TAPS).echo, echo) > 15
+
+
 def test_who_speaks_meanwhile_stays_and_the_echo_goes() -> None:
     echo = 5 * echoed()
     near = voice(1)[: len(echo)].astype(np.float32)
