@@ -208,7 +208,7 @@ class Measurement:
         self._memory[f"after {seen} turns"] = memory_mib(box.pid)
 
     async def _idle(self, pid: int) -> Idle:
-        rival = [sys.executable, str(Path(__file__).with_name("rivals.py")), "plain ONNX graphs", "--paced"]
+        rival = [sys.executable, str(Path(__file__).parent), "rivals", "plain ONNX graphs", "--paced"]
         plain = await asyncio.create_subprocess_exec(*rival, str(self._idle_s), stdout=asyncio.subprocess.PIPE)
         assert plain.stdout
         await plain.stdout.readline()  # it is ready

@@ -168,7 +168,7 @@ def _found(name: str, sound: Path, folder: Path) -> Found:
 
 
 def _run(name: str, *files: Path) -> dict[str, Any]:
-    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("rivals.py")), name, *map(str, files)]
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).parent), "rivals", name, *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{name} could not be measured:\n{done.stderr[-2000:]}")

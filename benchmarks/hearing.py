@@ -28,7 +28,7 @@ def main() -> None:
     for name in PARTS:
         began_s = time.monotonic()
         print(f"\n## {name}\n", flush=True)
-        command = [sys.executable, str(Path(__file__).with_name(f"{name}.py")), *options]
+        command = [sys.executable, str(Path(__file__).parent), name, *options]
         if failed := subprocess.run(command, check=False).returncode:
             raise SystemExit(failed)
         took.append(f"{name} {(time.monotonic() - began_s) / 60:.1f}")

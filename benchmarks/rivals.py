@@ -1,7 +1,7 @@
 """One engine over one stream of sound, in a process of its own: what it finds, and what it costs.
 
-    python benchmarks/rivals.py ENGINE STREAM.s16 [SCORES.npy]
-    python benchmarks/rivals.py ENGINE --paced SECONDS
+    python benchmarks rivals ENGINE STREAM.s16 [SCORES.npy]
+    python benchmarks rivals ENGINE --paced SECONDS
 
 STREAM.s16: int16, 16 kHz, mono. SCORES.npy: gets a score for every hop. On standard output, as JSON: hop, threshold,
 CPU ms for 80 ms of sound, memory before, with the engine loaded, and at its highest, time to load, and the version.

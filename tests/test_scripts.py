@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,14 +70,17 @@ class Clone:
     def installed(self, *packages: str) -> None:
         self.program("dpkg-query", "".join(f"echo installed {package}\n" for package in packages))
 
-    def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def environment(self) -> dict[str, str]:
+        """The machine's, offline and with our programs first."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
         clean["PATH"] = f"{self.programs}:{os.environ['PATH']}"
-        offline = {"PYTHON": sys.executable, "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+        return clean | {"PYTHON": sys.executable, "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
+
+    def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.folder / "scripts" / script, *arguments],
             cwd="/",
-            env=clean | offline | environment,
+            env=self.environment() | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -227,3 +231,26 @@ def test_scripts_are_plain_shell(script: Path) -> None:
 
 def test_models_are_not_fetched_before_there_is_an_environment(clone: Clone) -> None:
     assert one_line(clone.run("fetch-models")).startswith("run scripts/setup first")
+
+
+def test_whoever_interrupts_a_benchmark_gets_one_line(clone: Clone) -> None:
+    shutil.copytree(ROOT / "benchmarks", clone.folder / "benchmarks")
+    (clone.folder / "benchmarks" / "library.py").write_text(
+        "import subprocess, sys\nsubprocess.run([sys.executable, 'benchmarks', 'rivals', 'x'])"
+    )
+    (clone.folder / "benchmarks" / "rivals.py").write_text("import time; print('begun', flush=True); time.sleep(60)")
+    assert clone.run("setup").returncode == 0
+    running = subprocess.Popen(
+        [clone.folder / "scripts" / "benchmark", "library"],
+        env=clone.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout
+    assert running.stdout.readline() == "begun\n"
+    os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C does: to all
+    _, said = running.communicate()
+    assert (running.returncode, said.splitlines()[-1]) == (130, "benchmark: interrupted")
+    assert "Traceback" not in said

@@ -28,7 +28,7 @@ HOP = 1280
 
 
 def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *options]
+    command = [sys.executable, str(BENCHMARKS), name, *options]
     return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
 
 
