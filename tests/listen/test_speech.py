@@ -8,7 +8,10 @@ from satellite.core.audio import RATE_HZ, Int16
 from satellite.detect.vad import WINDOW_SAMPLES, Silero
 from satellite.listen.gate import Gate
 from satellite.listen.preroll import RingBuffer
-from satellite.listen.speech import PRIMING_WINDOWS, SpeechTrack
+from satellite.listen.speech import SpeechTrack
+
+# In windows.
+HALF_A_SECOND = 16
 
 
 class Counting:
@@ -45,9 +48,9 @@ TWO_SOUNDS = np.concatenate([noise(1.0), tone(300, 0.5), noise(2.5, seed=1), ton
 def test_it_hears_half_a_second_before_the_first_window() -> None:
     speech = track(TWO_SOUNDS, Counting())
     first, second, *_ = windows(1.0, 1.1)
-    assert speech.process(first) == PRIMING_WINDOWS + 1
-    assert speech.process(second) == PRIMING_WINDOWS + 2
-    assert speech.windows == PRIMING_WINDOWS + 2
+    assert speech.process(first) == HALF_A_SECOND + 1
+    assert speech.process(second) == HALF_A_SECOND + 2
+    assert speech.windows == HALF_A_SECOND + 2
 
 
 def test_where_the_gate_is_shut_nothing_is_heard_and_nothing_is_speech() -> None:
@@ -62,7 +65,7 @@ def test_when_the_gate_opens_again_it_begins_anew() -> None:
     heard = [speech.process(begin) for begin in windows(1.0, 4.1)]
     opened = heard.index(0.0)
     again = next(n for n in range(opened, len(heard)) if heard[n])
-    assert heard[again] == PRIMING_WINDOWS + 1
+    assert heard[again] == HALF_A_SECOND + 1
 
 
 def test_a_restart_begins_anew() -> None:
@@ -70,7 +73,7 @@ def test_a_restart_begins_anew() -> None:
     for begin in windows(1.0, 1.3):
         speech.process(begin)
     speech.restart()
-    assert speech.process(windows(1.3, 1.31)[0]) == PRIMING_WINDOWS + 1
+    assert speech.process(windows(1.3, 1.31)[0]) == HALF_A_SECOND + 1
 
 
 def test_a_stream_that_has_just_begun_is_heard_from_its_beginning() -> None:
