@@ -124,6 +124,15 @@ def test_in_another_room_what_was_known_of_the_first_is_not_used() -> None:
     assert lowered_db(moved - near, left - near, 2.5) > 12
 
 
+@pytest.mark.parametrize("moved_ms", [-8, 8])
+def test_when_the_card_plays_later_or_earlier_than_before_nothing_else_is_taken_for_the_room(moved_ms: int) -> None:
+    played, near = cue_at(AT_S, 2.5), command(2.55) * 2
+    before, after = heard(played, USUAL, near), heard(played, replace(USUAL, delay_s=0.04 + moved_ms / 1000), near)
+    microphone = np.concatenate((before[: 2 * RATE_HZ], after[2 * RATE_HZ :]))
+    left = Rig(played, USUAL).hear(microphone)
+    assert lowered_db(microphone - near, left - near, 2.5) > 18
+
+
 @pytest.mark.parametrize("begin_s", [0.45, 0.6, 0.75])
 def test_without_an_echo_the_command_is_untouched(begin_s: float) -> None:
     played = cue_at(AT_S)
