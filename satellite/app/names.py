@@ -81,8 +81,7 @@ def _model_mistake(word: WakeWordConfig) -> str:
 
 
 def _own_mistake(word: WakeWordConfig) -> str:
-    if not expanded(word.model).is_file():
-        return f"{word.model}: no such file"
+    models.beginning(expanded(word.model))
     advice(word)  # a .tflite needs its .json
     return _engine_mistake(word.model) if word.model.endswith(MICRO_SUFFIX) else ""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from satellite import models
 from satellite.core.audio import Int16
 from satellite.core.errors import EngineMissing, ModelDamaged, ModelNotFound
 from satellite.detect.wakeword import HOP_SAMPLES, WARM_HOPS, Scores, WakeModel, WakeWordStatistics
@@ -57,8 +58,6 @@ def read_recipe(model: Path) -> Recipe:
         ModelDamaged: it cannot be read, or describes another kind of model.
     """
     path = model.with_suffix(".json")
-    if not path.is_file():
-        raise ModelNotFound(f"model {model} needs its {path.name} beside it")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         micro = content["micro"]
@@ -66,6 +65,8 @@ def read_recipe(model: Path) -> Recipe:
             str(content["wake_word"]), float(micro["probability_cutoff"]), int(micro["sliding_window_size"])
         )
         step_ms = micro.get("feature_step_size", _STEP_MS)
+    except FileNotFoundError:
+        raise ModelNotFound(f"model {model} needs its {path.name} beside it") from None
     except OSError as error:
         raise ModelDamaged(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -175,8 +176,7 @@ def _package() -> Any:
 
 
 def _open(package: Any, model: MicroModel) -> Any:
-    if not model.path.is_file():
-        raise ModelNotFound(f"there is no model file {model.path}")
+    models.beginning(model.path)
     library = next((Path(package.__file__).parent / "lib").glob("*tensorflowlite_c.*"), None)
     if library is None:
         raise EngineMissing("microWakeWord came without its library; run: scripts/setup micro")

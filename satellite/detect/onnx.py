@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from satellite import models
 from satellite.core.audio import Float32
-from satellite.core.errors import ModelDamaged, ModelNotFound
+from satellite.core.errors import ModelDamaged
 
 Shape: TypeAlias = tuple[int, ...]
 ANY = -1
@@ -92,17 +93,14 @@ def open_session(path: Path, inputs: Mapping[str, Shape] | None = None) -> Sessi
         ModelNotFound: no such file.
         ModelDamaged: not a graph, or not with these inputs.
     """
-    if not path.is_file():
-        raise ModelNotFound(f"there is no model file {path}")
-    with path.open("rb") as file:
-        if file.read(8)[4:] == _TENSORFLOW_LITE:
-            raise ModelDamaged(
-                f"model {path} is one of TensorFlow Lite, not an ONNX graph: its name must end in .tflite"
-            )
+    if models.beginning(path)[4:8] == _TENSORFLOW_LITE:
+        raise ModelDamaged(f"model {path} is one of TensorFlow Lite, not an ONNX graph: its name must end in .tflite")
     try:
         session = Session(path, onnxruntime.InferenceSession(str(path), _options(), ["CPUExecutionProvider"]))
     except Exception as error:  # onnxruntime's errors have no common base
-        raise ModelDamaged(f"model {path} is no ONNX graph that can be run: {_line(error)}") from error
+        raise ModelDamaged(
+            f"model {path} is no ONNX graph that can be run, or not whole ({path.stat().st_size} bytes): {_line(error)}"
+        ) from error
     if inputs is not None and session.inputs != dict(inputs):
         raise ModelDamaged(f"model {path} takes {told(session.inputs)} instead of {told(inputs)}")
     return session

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from satellite import models
 from satellite.core.audio import Float32, Int16
 from satellite.core.errors import ModelDamaged
 from satellite.detect.clip import bundled_speech
@@ -25,9 +26,9 @@ _LOADING = threading.Lock()
 
 def _session(path: Path) -> Session:
     """The graph of this file: loaded once, for it keeps nothing between two runs; again when the file changes."""
-    changed_ns = path.stat().st_mtime_ns if path.is_file() else 0
+    models.beginning(path)
     with _LOADING:
-        return _loaded(path, changed_ns, os.getpid())
+        return _loaded(path, path.stat().st_mtime_ns, os.getpid())
 
 
 # A forked child may not use its parent's session.

@@ -37,14 +37,17 @@ def test_a_model_that_is_no_wake_word_is_refused() -> None:
 def test_an_own_model_must_be_a_file(tmp_path: Path) -> None:
     own = tmp_path / "computer.onnx"
     (line,) = check_names(words(str(own)))
-    assert line == f"wake_word.model: {own}: no such file"
-    own.touch()
+    assert line == f"wake_word.model: there is no model file {own}"
+    own.write_text("<html>")
+    (line,) = check_names(words(str(own)))
+    assert line == f"wake_word.model: model {own} is a web page; download the file itself"
+    own.write_bytes(b"graph")
     assert check_names(words(str(own))) == []
 
 
 def test_an_own_model_of_the_second_kind_needs_its_json(tmp_path: Path) -> None:
     own = tmp_path / "computer.tflite"
-    own.touch()
+    own.write_bytes(b"graph")
     (line,) = check_names(words(str(own)))
     assert line == f"wake_word.model: model {own} needs its computer.json beside it"
 
@@ -74,7 +77,7 @@ def test_every_mistake_is_told_sounds_too(tmp_path: Path) -> None:
 
 def test_two_wake_words_of_one_name_are_refused(tmp_path: Path) -> None:
     own = tmp_path / "hey_jarvis.onnx"
-    own.touch()
+    own.write_bytes(b"graph")
     (line,) = check_names(words("hey_jarvis", str(own)))
     assert line == "wake_word.model: 2 wake words are called hey_jarvis; keep one, or rename the file"
 

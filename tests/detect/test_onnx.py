@@ -28,7 +28,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         open_session(tmp_path / "nowhere.onnx")
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage" * 1000, b"\x08\x08"])
+@pytest.mark.parametrize("content", [b"garbage" * 1000, b"\x08\x08"])
 def test_what_is_no_graph_is_damaged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
