@@ -11,7 +11,7 @@ from satellite.dsp.processing import Processing
 from satellite.listen.endpoint import VoiceEndpointer
 from satellite.listen.preroll import RingBuffer
 from satellite.listen.speech import SpeechTrack
-from satellite.listen.tail import SHORTEST, voiced
+from satellite.listen.tail import said
 from satellite.listen.trigger import Wake
 from satellite.listen.word_end import LOOK_BACK, certain_end, earliest_end, word_end
 
@@ -23,6 +23,8 @@ TAIL_AFTER_HOP = samples_in(300)
 BEFORE = samples_in(1_500)
 # Where somebody else heard the wake word its end is not known: it was over, or nearly.
 TAIL_UNKNOWN = samples_in(650)
+# After an answer that asks: its last words are heard so late, 0.6 s of delay, and sound on in the room.
+TAIL_OF_ANSWER = samples_in(750)
 
 
 class CommandStream:
@@ -58,8 +60,11 @@ class CommandStream:
         self._ring = ring
         self._speech = speech
         self._endpointer = VoiceEndpointer(config, command.turn, begin, follows_up=command.follows_up)
+        self._answer_sounds = wake is None and command.follows_up
         if wake is None and command.wake_at is not None:
             self._endpointer.expect_tail(begin + TAIL_UNKNOWN)
+        elif self._answer_sounds:
+            self._endpointer.expect_tail(begin + TAIL_OF_ANSWER)
         self._processing = processing
         self._begun = False
         self._voice_before = wake is not None
@@ -73,7 +78,9 @@ class CommandStream:
         """What can be said about the sound that is in the ring by now: its audio first."""
         if self._undecided:
             self._look_for_start(self._undecided)
-        return [] if self._undecided else [*self._audio(), *self._judge()]
+        if self._undecided:
+            return []
+        return self._after_the_answer() if self._answer_sounds else [*self._audio(), *self._judge()]
 
     def silence(self) -> None:
         """Mute was pressed: what is held is not sent."""
@@ -86,6 +93,14 @@ class CommandStream:
         if not self._endpointer.ended:
             events.append(self._endpointer.finish(self._ring.end, EndReason.FLUSHED))
         return events
+
+    def _after_the_answer(self) -> list[Event]:
+        """What may be the satellite's own question is not sent: it would be taken for the reply to it."""
+        judged = self._judge()
+        if self._endpointer.begins_at is None:
+            return []
+        self._answer_sounds, self._sent_to = False, self._endpointer.begins_at
+        return [*self._audio(), *judged]
 
     def _look_for_start(self, wake: Wake) -> None:
         begin = max(wake.at - LOOK_BACK, self._ring.oldest)
@@ -102,7 +117,7 @@ class CommandStream:
         begin = max(hop - LOOK_BACK, self._ring.oldest)
         if not begin < hop <= until or word_end >= until:
             return False
-        return voiced(self._ring.read(begin, until), hop - begin, max(0, word_end - begin)) >= SHORTEST
+        return said(self._ring.read(begin, until), hop - begin, max(0, word_end - begin))
 
     def _audio(self) -> list[Event]:
         # What is older than the ring is lost: to a command that was asked for too late, or in a long gap.

@@ -36,6 +36,8 @@ class VoiceEndpointer:
         self._turn = turn
         self._begin = begin
         self._tail_end: int | None = None
+        self.begins_at: int | None = begin
+        """Sample before which nothing was the command; None while that is not known."""
         self._said_in_tail: Callable[[int], bool] = lambda _end: False
         self._min_speech = samples_in(config.min_speech_ms)
         self._end_silence = samples_in(config.end_silence_ms)
@@ -48,15 +50,15 @@ class VoiceEndpointer:
         self.ended = False
 
     def expect_tail(self, end: int, said: Callable[[int], bool] | None = None) -> None:
-        """Up to sample `end` a wake word may be taken for speech.
+        """Up to sample `end` a wake word, or what the satellite has just said, may be taken for speech.
 
         It is not the command: windows count from the first one that is no speech. When there is none up to there, the
-        command followed the word without a pause, and has begun.
+        command followed it without a pause, and has begun.
 
         Args:
             said: asked at the end of that first window whether a command was already said.
         """
-        self._tail_end = end
+        self._tail_end, self.begins_at = end, None
         self._said_in_tail = said or self._said_in_tail
 
     def process(self, end: int, probability: float) -> SpeechStarted | SpeechEnded | None:
@@ -78,8 +80,9 @@ class VoiceEndpointer:
         if self._tail_end is not None:
             if probability >= self._threshold:
                 self._speech = end - self._begin
+                self.begins_at = self._begin if end > self._tail_end else None
                 return end > self._tail_end
-            self._tail_end = None
+            self._tail_end, self.begins_at = None, max(self._begin, end - WINDOW_SAMPLES)
             if self._speech and self._said_in_tail(end):
                 return True
             self._speech = 0

@@ -40,16 +40,27 @@ def talk(seconds: float, wake_word_at_s: float | None = None) -> bytes:
         word, at = clip("hey_jarvis"), round(wake_word_at_s * RATE_HZ)
         sound[at - RATE_HZ // 4 : at + len(word) + RATE_HZ // 4] = 0
         sound[at : at + len(word)] = word
+    return at_answers_rate(sound)
+
+
+def at_answers_rate(sound: npt.NDArray[np.int16]) -> bytes:
+    """As Home Assistant sends it."""
     return np.rint(soxr.resample(sound.astype(np.float64), RATE_HZ, ANSWER_RATE_HZ)).astype("<i2").tobytes()
 
 
-def live(folder: Path, aec: str, story: Story, environment: dict[str, str] | None = None) -> None:
+def live(
+    folder: Path,
+    aec: str,
+    story: Story,
+    environment: dict[str, str] | None = None,
+    settings: dict[str, str] | None = None,
+) -> None:
     cards = VirtualCards(folder / "cards")
 
     async def run() -> None:
-        settings = {"microphone": f'aec = "{aec}"', "speaker": SPEAKER}
+        given = {"microphone": f'aec = "{aec}"', "speaker": SPEAKER, **(settings or {})}
         with Room(cards, delay_s=0.5, gain=0.5, response=COLOUR) as room:
-            box = Box(folder, cards, settings, environment=environment)
+            box = Box(folder, cards, given, environment=environment)
             async with box, FakeHomeAssistant(box.port, habits=HABITS) as ha:
                 await ha.connected()
                 await box.reports(lambda status: status["listener"]["warm"])
@@ -75,6 +86,24 @@ def test_without_a_canceller_it_wakes_itself_in_this_room(tmp_path: Path) -> Non
         await ha.wait_for("detection")
 
     live(tmp_path, "off", story)
+
+
+def test_its_own_question_is_no_reply_to_it_where_nothing_cancels_it(tmp_path: Path) -> None:
+    """The end of it is in the room when the card has played it, and half a second later still."""
+
+    async def story(box: Box, ha: FakeHomeAssistant, room: Room) -> None:
+        room.say(np.concatenate((clip("hey_jarvis"), quiet(0.5), clip("kitchen_light"), quiet(1.0))))
+        await ha.running(1)
+        await ha.stream_ended()
+        await ha.transcript("turn on the light")
+        words = clip("what_time")
+        await ha.answer("Which one?", at_answers_rate(words[: np.flatnonzero(np.abs(words) > 300)[-1]]))
+        await ha.running(2)
+        await ha.stream_ended()
+        await box.says("command over: no speech")
+        assert np.abs(np.frombuffer(ha.run.pcm, "<i2").astype(int)).max() < 300
+
+    live(tmp_path, "off", story, settings={"sounds": 'follow_up = "off"'})
 
 
 @pytest.mark.timeout(180)

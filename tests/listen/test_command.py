@@ -17,7 +17,7 @@ from speech import clip, model
 from satellite.config import CommandConfig, ProcessingConfig
 from satellite.core.audio import RATE_HZ, Frame, Int16, samples_of
 from satellite.core.effects import Command, ListenSettings
-from satellite.core.events import Event, SpeechAudio, WakeDetected
+from satellite.core.events import EndReason, Event, SpeechAudio, SpeechEnded, SpeechStarted, WakeDetected
 from satellite.detect.wakeword import WakeModel, WakeWords
 from satellite.dsp import webrtc
 from satellite.dsp.level import peak_dbfs, rms_dbfs
@@ -109,6 +109,51 @@ def test_what_is_held_when_mute_is_pressed_is_not_sent(processing: ProcessingCon
     assert not streamed(hidden)[1].any()
     begin, everything = streamed(said + hidden)
     assert begin + len(everything) == len(sound)
+
+
+def reply(sound: Int16, cuts: Iterable[int] = ()) -> list[Event]:
+    """What is heard of a reply to a question, of which the first second of `sound` was heard before it ended."""
+    listener, events, at = scripted(follow_up_s=2), [], 0
+    for part in np.split(sound, sorted({*cuts, RATE_HZ})):
+        how = ListenSettings(command=Command(1, None, follows_up=True) if at >= RATE_HZ else None)
+        events += listener.feed(Frame(part, at), how, False)
+        at += len(part)
+    return events
+
+
+# The end of the question, heard 0.1 or 0.6 s late; and another 1.5 s of quiet.
+QUESTIONS = [np.concatenate([tone(300, 1 + late_s, -20), silence(1.5)]) for late_s in (0.1, 0.6)]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=["0.1 s", "0.6 s"])
+def test_its_own_question_is_no_reply_to_it_and_is_not_sent(question: Int16) -> None:
+    events = reply(np.concatenate([question, silence(1)]))
+    (over,) = others(events)
+    assert isinstance(over, SpeechEnded)
+    assert over.reason is EndReason.NO_SPEECH
+    begin, sound = streamed(events)
+    assert (rms_dbfs(sound[512:]) < -80, begin + len(sound)) == (True, len(question) + RATE_HZ)
+
+
+@given(cuts=st.lists(st.integers(0, 80_000), max_size=30))
+def test_who_replies_when_the_question_is_over_is_heard_from_the_first_sample_however_it_is_cut(
+    cuts: list[int],
+) -> None:
+    said = tone(250, 0.8, -20)
+    for question in QUESTIONS:
+        sound = np.concatenate([question[: -round(1.4 * RATE_HZ)], said, silence(2)])
+        events = reply(sound, [cut for cut in cuts if cut < len(sound)])
+        began, over = others(events)
+        assert isinstance(began, SpeechStarted)
+        assert isinstance(over, SpeechEnded)
+        assert over.reason is EndReason.SILENCE
+        assert said.tobytes() in streamed(events)[1].tobytes()
+
+
+def test_who_speaks_on_from_the_end_of_the_question_is_sent_whole() -> None:
+    events = reply(np.concatenate([tone(300, 2.5, -20), silence(1.5)]))
+    assert [type(event) for event in others(events)] == [SpeechStarted, SpeechEnded]
+    assert streamed(events)[0] == RATE_HZ
 
 
 def test_what_did_not_fit_is_counted() -> None:
