@@ -6,18 +6,29 @@ import numpy as np
 
 from satellite.core.audio import Float32, Int16, samples_in
 
-# Of 570 wake words alone, in quiet and in 10 dB of noise, 99 % leave less voice than this after their estimated end.
-SHORTEST = samples_in(170)
+# Of 549 wake words alone, in quiet and in 10 dB of noise, 98 % stay below: docs/performance.md, section Endings.
+_SAID = samples_in(500)
 _STEP = samples_in(10)
 # A voice is at most 15 dB below the loudest of the wake word, and 6 dB above the quietest tenth of what was before it.
 _BELOW, _ABOVE = 10**1.5, 10**0.6
 _MEAN_OF_FOUR = np.full(4, 0.25, np.float32)
 
 
+def said(sound: Int16, hop: int, since: int) -> bool:
+    """Whether a command was said after the wake word, with no pause that Silero would have heard.
+
+    Silero holds on to a wake word for about as long as a short command lasts, so it cannot tell the two apart; nor can
+    the level, where the word's last vowel is long. Both together can: the voice after the word, and the time from the
+    hop that fired to the first window that is no speech.
+
+    Args:
+        sound, hop, since: as of `voiced`; the sound ends with that window.
+    """
+    return voiced(sound, hop, since) + len(sound) - hop >= _SAID
+
+
 def voiced(sound: Int16, hop: int, since: int) -> int:
     """How many samples from `since` on are as loud as the wake word was, where voices are.
-
-    Silero holds on to a wake word for as long as a short command lasts, so it cannot tell the two apart; the level can.
 
     Args:
         sound: int16, shape (n,), from about a second before the hop that fired up to now.

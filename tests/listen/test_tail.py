@@ -5,7 +5,7 @@ import pytest
 from signals import noise, silence, tone
 
 from satellite.core.audio import RATE_HZ, Int16, samples_in
-from satellite.listen.tail import SHORTEST, voiced
+from satellite.listen.tail import said, voiced
 
 HOP = RATE_HZ
 
@@ -34,7 +34,7 @@ def test_what_is_much_weaker_than_the_word_is_its_echo() -> None:
 def test_noise_that_is_nearly_as_loud_as_the_word_is_no_voice() -> None:
     room = noise(1.5, -35)
     sound = (room + word(silence(0.5))).astype(np.int16)
-    assert voiced(sound, HOP, HOP) < SHORTEST
+    assert voiced(sound, HOP, HOP) < samples_in(170)
 
 
 def test_the_word_itself_does_not_count() -> None:
@@ -46,3 +46,14 @@ def test_neither_an_odd_length_nor_nothing_after_the_word_hurts() -> None:
     sound = word(tone(500, 0.3, -25))
     assert voiced(sound[: HOP + 777], HOP, HOP) == samples_in(40)
     assert voiced(sound[:HOP], HOP, HOP) == 0
+
+
+@pytest.mark.parametrize(
+    ("voice_ms", "held_ms", "command"),
+    [(0, 450, False), (100, 360, False), (100, 440, True), (200, 260, False), (200, 340, True), (270, 270, True)],
+)
+def test_voice_and_the_time_that_silero_holds_on_are_half_a_second_together(
+    voice_ms: int, held_ms: int, command: bool
+) -> None:
+    after = np.concatenate([tone(500, voice_ms / 1000, -25), noise((held_ms - voice_ms) / 1000, -65, seed=1)])
+    assert said(word(after), HOP, HOP) is command
