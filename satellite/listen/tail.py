@@ -37,7 +37,7 @@ def voiced(sound: Int16, hop: int, since: int) -> int:
     """
     powers = _powers(sound[: len(sound) // _STEP * _STEP].astype(np.float32))
     word = powers[: hop // _STEP]
-    least = max(word.max() / _BELOW, float(np.percentile(word, 10)) * _ABOVE)
+    least = max(float(word.max()) / _BELOW, float(np.percentile(word, 10)) * _ABOVE)
     return int((powers[since // _STEP :] > least).sum()) * _STEP
 
 
