@@ -53,7 +53,8 @@ class Turn:
 
     def __str__(self) -> str:
         moments = " ".join(f"{name}={ms:.0f}" for name, ms in self.moments_ms.items())
-        return f"turn {self.number} {self.outcome}: {self.wake_word or 'no wake word'} {self.score:.2f}, ms: {moments}"
+        heard = f"{self.wake_word} {self.score:.2f}" if self.wake_word else "no wake word"
+        return f"turn {self.number} {self.outcome}: {heard}, ms: {moments}"
 
     def fields(self) -> dict[str, Any]:
         """All of it as plain values, for the status and for logs in JSON."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from satellite.app import build
 from satellite.app.satellite import Satellite
 from satellite.config import Config, HooksConfig, RecordingsConfig, WakeWordConfig
 from satellite.core import effects as fx
@@ -72,7 +73,7 @@ def _headline(config: Config, microphone: str | None, speaker: str | None, outpu
     mouth = f"speaker {speaker}" if speaker else f"speaker {Path(output).name}"
     if not microphone:
         return f"Demonstration: bundled clip -> satellite -> stand-in for Home Assistant -> satellite -> {mouth}\n"
-    words = " or ".join(word.phrase or word.model for word in config.wake_word)
+    words = " or ".join(f"'{build.phrase(word)}'" for word in config.wake_word)
     return (
         f"Parrot: say {words} and then something; you hear it again. Ctrl-C ends. Microphone {microphone}, {mouth}.\n"
     )

@@ -62,7 +62,8 @@ def test_a_turn_is_told_in_milliseconds_since_the_wake_word(caplog: pytest.LogCa
     assert line.startswith("turn 3 answered: hey_jarvis 0.88, ms: wake=20 run_pipeline=21 accepted=25 ")
 
 
-def test_without_a_wake_word_time_counts_from_the_run() -> None:
+def test_without_a_wake_word_time_counts_from_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     turns = told(
         (1.0, WAKE),  # unheeded: the server was not there yet
         (5.0, ev.ListenRequested()),
@@ -74,6 +75,7 @@ def test_without_a_wake_word_time_counts_from_the_run() -> None:
     (turn,) = turns.last()
     assert (turn["wake_word"], turn["run_pipeline_ms"], turn["accepted_ms"]) == ("", 0.0, 100.0)
     assert "wake_ms" not in turn
+    assert caplog.messages[-1].startswith("turn 1 answered: no wake word, ms: run_pipeline=0 ")
 
 
 def test_only_the_turns_own_sound_counts_as_written() -> None:
