@@ -207,13 +207,13 @@ def wake_words(config: Config) -> WakeEngine:
     return open_engine([_wake_model(word, folder) for word in config.wake_word], open_wake_word)
 
 
-def speech_detector(config: Config) -> Silero:
-    """What tells speech from other sound, checked.
+def speech_detector(config: Config, opened: Callable[[Path], Silero] = Silero) -> Silero:
+    """What tells speech from other sound, checked with speech.
 
     Raises:
-        ModelError: the model is missing or damaged.
+        ModelError: the model is missing or damaged, or does not hear here.
     """
-    vad = Silero(models.find("silero_vad", models.models_directory(config.paths.models)))
+    vad = opened(models.find("silero_vad", models.models_directory(config.paths.models)))
     vad.self_check()
     return vad
 

@@ -17,10 +17,12 @@ from speech import clip, model
 
 from satellite.app import build
 from satellite.config import Config, ListeningConfig, MicrophoneConfig, PathsConfig, SpeakerConfig, WakeWordConfig
-from satellite.core.audio import Frame
+from satellite.core.audio import Float32, Frame, Int16
 from satellite.core.effects import ListenSettings
+from satellite.core.errors import ModelDamaged
 from satellite.core.events import WakeDetected
 from satellite.detect.microwakeword import missing
+from satellite.detect.vad import Silero
 from satellite.dsp import canceller
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -79,6 +81,20 @@ def test_by_its_level_alone_speech_needs_no_model() -> None:
     listener = build.listener(Config(listening=ListeningConfig(vad="energy")))
     assert listener.statistics().speech == "energy"
     assert build.listener(Config()).statistics().speech == "Silero"
+
+
+class Deaf(Silero):
+    """As a library computes that does so wrongly on this board."""
+
+    def process(self, _window: Int16 | Float32) -> float:
+        return 0.0
+
+
+def test_a_speech_detector_that_hears_no_speech_is_noticed_at_the_start() -> None:
+    assert model("silero_vad").is_file()
+    with pytest.raises(ModelDamaged, match=r"silero_vad\.onnx takes speech for 0\.00"):
+        build.speech_detector(Config(), Deaf)
+    assert isinstance(build.speech_detector(Config()), Silero)
 
 
 def test_the_wake_words_run_on_the_incremental_embedding_unless_it_cannot_be_made(
