@@ -545,6 +545,16 @@ def test_mute_while_idle_only_mutes() -> None:
     assert talk(MuteChanged(False)) == [ListenFor(None, muted=False)]
 
 
+def test_who_mutes_in_a_command_hears_what_came_of_it_so_far_and_a_question_opens_no_microphone() -> None:
+    talk = Talk()
+    talk(WAKE, Transcribing())
+    assert talk(MuteChanged(True)) == [TellServer(MicStop()), ListenFor(None, muted=True), PlayCue("done")]
+    talk(TranscriptReceived("light"), AnswerText("Which one?"))
+    assert PlayStart(1, 22_050, 1, 2) in talk(SPEECH)
+    talk(AnswerEnded())
+    assert talk(PlaybackFinished(1)) == [TellServer(Played())]
+
+
 # --- answers that ask -----------------------------------------------------------------------------------------------
 
 
