@@ -118,6 +118,26 @@ def test_without_a_speaker_there_is_no_echo_to_cancel() -> None:
     assert not build.echoes(Config(speaker=SpeakerConfig(device="none")))
 
 
+def test_with_all_processing_off_nothing_of_it_is_built_and_no_library_is_loaded() -> None:
+    program = (
+        "import sys; from satellite.app import build; from satellite.config import Config, MicrophoneConfig\n"
+        "from satellite.dsp.processing import Processing\n"
+        "config = Config(microphone=MicrophoneConfig(aec=sys.argv[1]))\n"
+        "played = build.reference(config)\n"
+        "print(played, build.echo(config, played), build.cue_echo(played), Processing(config.processing).learns)\n"
+        "print('speexdsp' in open('/proc/self/maps').read(), 'pywebrtc_audio' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def told(aec: str) -> str:
+        command = [sys.executable, "-c", program, aec]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert told("off") == "None None None False\nFalse False\n"
+    if not canceller.missing("speex"):
+        assert told("speex").endswith("False\nTrue False\n"), "else nothing was looked at"
+
+
 @pytest.mark.parametrize(("aec", "name"), [("webrtc", "WebRTC"), ("speex", "SpeexDSP"), ("auto", "SpeexDSP")])
 def test_each_echo_canceller_is_there_by_its_name(aec: str, name: str, caplog: pytest.LogCaptureFixture) -> None:
     if canceller.missing("speex" if aec == "auto" else aec):
