@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from satellite.detect.protobuf import bytes_of, number_of, written
+
 _FLOAT = 1
 
 
@@ -32,21 +34,12 @@ def _value(name: str, shape: tuple[int, ...]) -> bytes:
 
 
 def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value % 2**64)
+    return written([number_of(field, value % 2**64)])
 
 
 def _text(field: int, value: str) -> bytes:
-    return _message(field, value.encode())
+    return written([bytes_of(field, value)])
 
 
 def _message(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    parts = bytearray()
-    while value > 127:
-        parts.append(value & 127 | 128)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
+    return written([bytes_of(field, content)])
