@@ -127,6 +127,22 @@ def test_its_own_wake_word_does_not_wake_it_and_a_persons_over_its_voice_does(tm
     live(tmp_path, "speex", story)
 
 
+def test_without_the_library_it_does_not_wake_itself_either_and_hears_who_speaks_afterwards(tmp_path: Path) -> None:
+    async def story(box: Box, ha: FakeHomeAssistant, room: Room) -> None:
+        await ha.announce(talk(3, wake_word_at_s=1.5))
+        status = await box.reports(lambda status: status["listener"]["own_wakes"])
+        assert status["echo"] == "not cancelled"
+        # No word of its own is in the room any more, nor so near that a person's would be taken for it.
+        later = status["listener"]["samples"] + 2 * RATE_HZ
+        await box.reports(lambda status: status["listener"]["samples"] > later)
+        assert ha.of("detection") == []
+        room.say(np.concatenate((clip("hey_jarvis"), quiet(0.8), clip("kitchen_light"), quiet(1.0))))
+        await ha.running(1)
+        assert len(ha.of("detection")) == 1
+
+    live(tmp_path, "auto", story, {"LD_LIBRARY_PATH": str(broken_speex(tmp_path, "NO_STATE").parent)})
+
+
 @pytest.mark.timeout(180)
 def test_the_other_canceller_does_it_too(tmp_path: Path) -> None:
     """It lowers the device's own voice by more than nothing, and hears who speaks afterwards as if it was not there."""
