@@ -104,6 +104,12 @@ def test_a_voice_that_does_not_end_is_cut_after_its_longest_and_no_sample_of_it_
     assert kinds == [VoiceBegan, VoiceOver] * (len(kinds) // 2)
 
 
+def test_unless_told_otherwise_a_voice_is_cut_after_30_s() -> None:
+    events = hear(ears("stream-voice"), np.concatenate([quiet(2), voice(31), quiet(3)]), HOP)
+    began, over, *_ = [event for event in events if isinstance(event, VoiceBegan | VoiceOver)]
+    assert 30 <= (over.at - began.at) / RATE_HZ <= 30.3
+
+
 @pytest.mark.parametrize("mode", ["stream-voice", "stream", "service"])
 @pytest.mark.parametrize("piece", [97, 480, 5_000, 200_000])
 def test_it_does_not_matter_how_the_sound_is_cut(mode: str, piece: int) -> None:
