@@ -16,6 +16,7 @@ TOO_LATE_S = 15 * 60.0
 _ID = 200
 # A network that sets the clock moves it by more, or so slowly that it does not matter.
 _JUMP_S = 1.0
+_NEVER_S = 1e15
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -115,23 +116,29 @@ def _ringing(entry: Mapping[str, Any], at: Moment) -> Alarm | None:
 
 
 def _restored(entry: Mapping[str, Any], at: Moment) -> Timer | None:
-    number, name, left_s = entry.get("id"), entry.get("name"), entry.get("left_s")
+    number, name, left_s = entry.get("id"), entry.get("name"), _number(entry.get("left_s"))
     if not isinstance(number, str) or not isinstance(name, str):
         return None
-    if isinstance(entry.get("due_s"), (int, float)):
-        return Timer(number[:_ID], name[:NAME], at.now_s + _left_s(entry, at))
-    if isinstance(left_s, (int, float)) and 0 <= left_s <= LONGEST_S:
+    due_s = _number(entry.get("due_s"))
+    if due_s is not None:
+        return Timer(number[:_ID], name[:NAME], at.now_s + min(_left_s(entry, due_s, at), LONGEST_S))
+    if left_s is not None and 0 <= left_s <= LONGEST_S:
         return Timer(number[:_ID], name[:NAME], None, left_s)
     return None
 
 
-def _left_s(entry: Mapping[str, Any], at: Moment) -> float:
-    up_s, left_s, boot = entry.get("up_s"), entry.get("left_s"), entry.get("boot")
-    if at.boot and boot == at.boot and isinstance(up_s, (int, float)):
-        return float(up_s) - at.up_s
-    most_s = float(left_s) if isinstance(left_s, (int, float)) else LONGEST_S
+def _left_s(entry: Mapping[str, Any], due_s: float, at: Moment) -> float:
+    up_s, left_s, boot = _number(entry.get("up_s")), _number(entry.get("left_s")), entry.get("boot")
+    if at.boot and boot == at.boot and up_s is not None:
+        return up_s - at.up_s
+    most_s = LONGEST_S if left_s is None else left_s
     most_s -= at.up_s if at.boot and boot and boot != at.boot else 0.0
-    return min(float(entry["due_s"]) - at.wall_s, most_s)
+    return min(due_s - at.wall_s, most_s)
+
+
+def _number(value: object) -> float | None:
+    """A time that can be reckoned with; None: it is none."""
+    return float(value) if isinstance(value, (int, float)) and abs(value) < _NEVER_S else None
 
 
 def shown(timers: Timers, now_s: float) -> dict[str, Any]:

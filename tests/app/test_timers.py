@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from satellite.app.timers import TOO_LATE_S, Kept, Moment, restored, saved, shown
 from satellite.core.events import TimerChanged
@@ -127,3 +129,20 @@ def test_what_was_over_at_the_start_does_not_stay_on_disk_to_ring_at_another() -
     kept = Kept(saved(Timers(running=(TEA,)), THEN))
     assert kept.renewed(Timers()) == []
     assert kept.renewed(Timers()) is None
+
+
+VALUES = st.sampled_from(["a", "one", "", 0, 5_020, -1, 10**400, 1e300, float("nan"), float("inf"), True, None, [], {}])
+KEYS = st.sampled_from(["id", "name", "left_s", "due_s", "boot", "up_s", "confirmed", "rung"])
+
+
+@given(
+    st.lists(
+        st.dictionaries(KEYS, VALUES)
+        | st.dictionaries(KEYS, VALUES).map(lambda entry: {**entry, "id": "a", "name": "b"})
+    )
+)
+def test_whatever_stands_there_no_timer_takes_for_ever(entries: list[dict[str, object]]) -> None:
+    timers = restored(entries, Moment(5, 1_000_000, 5_000, "one"))
+    assert all(timer.due_s is None or timer.due_s <= 5 + LONGEST_S for timer in timers.running)
+    assert all(5 < alarm.until_s <= 5 + RING_AT_MOST_S for alarm in timers.alarms)
+    assert restored(saved(timers, THEN), THEN).rung == timers.rung
