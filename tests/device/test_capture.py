@@ -142,6 +142,40 @@ def test_during_a_command_the_cues_are_taken_out_and_no_canceller_begins(
     assert cues.held == 0
 
 
+@pytest.mark.parametrize("what", ["mute", "overrun", "end"])
+def test_what_is_held_back_when_a_command_is_cut_off_comes_before_what_follows_and_muted_as_muted(
+    start: StartCapture, notebook: Notebook, what: str
+) -> None:
+    source, reference = FakeSource(MONO), Reference()
+    cues = CueCanceller(reference)
+    capture = start(lambda: source, cues=cues)
+    capture.apply(ListenSettings(Command(1, None)))
+    put(source, SOUND[:160])
+    wait_until(lambda: notebook.count == 160)
+    reference.wrote((SOUND // 8).tobytes() * 3, MONO, 3 * len(SOUND), time.monotonic())
+    # It sounds from 30 ms later on, as far as is known.
+    for block in np.array_split(SOUND[160:4_000], 20):
+        put(source, block)
+    wait_until(lambda: notebook.count + cues.held == 4_000)
+    passed = notebook.count
+    assert passed < 4_000
+    match what:
+        case "mute":
+            capture.apply(ListenSettings(muted=True))
+        case "overrun":
+            source.put(overrun=True)
+        case "end":
+            source.fail(EOFError())
+    wait_until(lambda: notebook.count >= 4_000)
+    np.testing.assert_array_equal(notebook.samples[:4_000], SOUND[:4_000])
+    assert cues.held == 0
+    told = zip(notebook.frames, notebook.settings, strict=True)
+    late = {settings.muted for frame, settings in told if frame.start >= passed and len(frame.samples)}
+    assert late == {what == "mute"}
+    wait_until(lambda: what != "end" or notebook.flushed)
+    assert all(loss.at == 4_000 for loss in notebook.losses)
+
+
 class Alarm(Notebook):
     """Hears a wake word in the 400th sample of every frame."""
 
