@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.core.effects import Effect, PlayCue, StopCue
-from satellite.core.events import AlarmDismissed, Event, ServerConnected, ServerLost, Tick, TimerChanged, WakeDetected
+from satellite.core.events import (
+    AlarmDismissed,
+    Event,
+    ServerConnected,
+    ServerLost,
+    ServerPaused,
+    Tick,
+    TimerChanged,
+    WakeDetected,
+)
 from satellite.session.timers import (
     FORGOTTEN_S,
     LONGEST_S,
@@ -118,6 +127,26 @@ def test_a_timer_that_was_over_while_home_assistant_was_away_rings_also_when_it_
     assert clock.after(OWN_CLOCK_S) == [RING]
     assert not clock.timers.alarms[0].confirmed
     assert clock(finished()) == []
+
+
+def test_a_timer_rings_by_our_own_clock_where_home_assistant_was_gone_before_anybody_noticed() -> None:
+    """Without power it says nothing, and is given up some seconds later."""
+    clock = Clock()
+    clock(started(5))
+    assert clock.after(12) == []
+    assert clock(ServerLost(1, "silent for 8 s")) == [RING]
+    assert not clock.timers.alarms[0].confirmed
+
+
+def test_while_home_assistant_has_us_muted_a_timer_rings_by_its_word_or_by_our_own_clock() -> None:
+    clock = Clock()
+    clock(started(5), started(5, "b"), ServerPaused())
+    assert clock.after(5) == []
+    assert clock(finished()) == [RING]
+    clock(AlarmDismissed())
+    assert clock.after(OWN_CLOCK_S - 0.1) == []
+    assert clock.after(0.2) == [RING]
+    assert [alarm.id for alarm in clock.timers.alarms] == ["b"]
 
 
 def test_what_home_assistant_says_of_it_when_it_is_back_counts() -> None:
@@ -237,6 +266,7 @@ EVENTS = [
     TimerChanged("of tomorrow", "a"),
     ServerConnected(1, "peer"),
     ServerLost(1, "gone"),
+    ServerPaused(),
     WAKE,
     AlarmDismissed(),
     Tick(),

@@ -98,7 +98,8 @@ def step(timers: Timers, event: ev.Event, now_s: float) -> Step:
             timers = _changed(timers, event, now_s)
         case ev.ServerConnected():
             timers = _connected(timers, now_s)
-        case ev.ServerLost():
+        case ev.ServerLost() | ev.ServerPaused():
+            # A server that muted us says nothing for hours: nobody could tell if it was gone.
             timers = replace(timers, connected=False)
         case ev.WakeDetected() | ev.RemoteWake() | ev.AlarmDismissed():
             timers = replace(timers, alarms=(), ring_at_s=None)
