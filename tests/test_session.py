@@ -624,6 +624,13 @@ def test_a_question_that_was_not_heard_out_is_forgotten_and_a_later_announcement
     assert RunPipeline() not in told(talk(PlaybackFinished(talk.state.sounds[0].source)))
 
 
+def test_an_announcement_that_comes_instead_of_the_answer_does_not_open_the_microphone() -> None:
+    talk = Talk()
+    talk.state = replace(talk.state, follow_up="always")
+    talk.streaming()(SpeechEnded(1, 1, EndReason.SILENCE), TranscriptReceived("light"))
+    assert told(talk(SPEECH, AnswerEnded(), PlaybackFinished(1))) == [Played()]
+
+
 def test_a_question_that_the_speaker_could_not_say_does_not_open_the_microphone() -> None:
     talk = Talk().streaming()
     talk(SpeechEnded(1, 1, EndReason.SILENCE), TranscriptReceived("light"), AnswerText("Which one?"))

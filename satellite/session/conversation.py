@@ -199,14 +199,15 @@ def transcript(state: State, _event: ev.TranscriptReceived, now_s: float) -> Ste
     effects: list[fx.Effect] = []
     if state.streaming:
         state, effects = end_stream(state, now_s, tell=False)
-    state = replace(state, answered=True, asks=state.follow_up == "always")
+    state = replace(state, answered=True, asks=False)
     return replace(state, phase=Phase.ANSWERING, accept_by=None, wait_by=now_s + ANSWER_S), effects
 
 
 def answer_comes(state: State, event: ev.AnswerText, now_s: float) -> Step:
     """The answer is being spoken by the server: wait on. It may ask something."""
-    if state.answered and state.follow_up == "question":
-        state = replace(state, asks=event.text.rstrip().endswith(QUESTION_MARKS))
+    if state.answered:
+        asks = state.follow_up == "always" or event.text.rstrip().endswith(QUESTION_MARKS)
+        state = replace(state, asks=asks and state.follow_up != "never")
     return replace(state, wait_by=now_s + ANSWER_S) if state.wait_by else state, []
 
 
