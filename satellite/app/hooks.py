@@ -154,9 +154,8 @@ class Hooks:
 
     def _lived(self, job: _Job) -> tuple[int | None, bytes]:
         """Its exit code, or None when it took too long; and the end of what it wrote."""
-        program, *arguments = shlex.split(job.command)
         with subprocess.Popen(
-            [str(expanded(program)), *arguments],
+            _words(job.command),
             env=job.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -164,7 +163,6 @@ class Hooks:
             bufsize=0,
             start_new_session=True,
         ) as process:
-            _give_way(process)
             with self._lock:
                 self._processes.add(process)
                 limit_s = 0.0 if self._closed else self._limit_s
@@ -180,11 +178,15 @@ class Hooks:
         self._statistics = replace(now, **{name: getattr(now, name) + count for name, count in more.items()})
 
 
-def _give_way(process: subprocess.Popen[bytes]) -> None:
-    """Take the priority away that the service gives to sound; once it runs, for until then it holds us up."""
-    with suppress(ProcessLookupError, PermissionError):  # it is over; a service file that forbids it
-        if os.getpriority(os.PRIO_PROCESS, process.pid) < 0:
-            os.setpriority(os.PRIO_PGRP, process.pid, 0)
+def _words(command: str) -> list[str]:
+    """Its program and arguments, without the priority that the service gives to sound.
+
+    To take that away once it runs is too late for a short one, and without it this thread would hold all up in fork.
+    """
+    program, *arguments = shlex.split(command)
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    lower = ["nice", "-n", str(-ours), "--"] if ours < 0 else []
+    return [*lower, str(expanded(program)), *arguments]
 
 
 def _heard(process: subprocess.Popen[bytes], until_s: float) -> tuple[bytes, bool]:
