@@ -146,6 +146,7 @@ class Capture:
         self._gap = GapClock()
         self._backoff = Backoff()
         self._state = "opening"
+        self._opens = False
         self._description = ""
         self._frames = self._samples = self._overruns = self._lost = self._reopens = 0
         self._bytes = 0
@@ -167,7 +168,9 @@ class Capture:
         self._woken.set()
         if self._thread.ident is not None:
             self._thread.join(_STOP_S)
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._opens:
+            log.info("a microphone that does not open yet is not waited for; it is closed as soon as it does")
+        elif self._thread.is_alive():
             log.error("the capture thread did not stop within %s s", _STOP_S)
 
     def statistics(self) -> CaptureStatistics:
@@ -197,13 +200,20 @@ class Capture:
     def _keep_listening(self) -> None:
         while not self._stopping:
             try:
-                with contextlib.closing(self._open_source()) as source:
+                with contextlib.closing(self._opened()) as source:
                     self._listen(source, self._converter(source))
             except DeviceError as error:
                 self._fail(str(error))
                 self._idle(self._backoff.pause_s())
             finally:
                 self._description = ""
+
+    def _opened(self) -> Source:
+        self._opens = True
+        try:
+            return self._open_source()
+        finally:
+            self._opens = False
 
     def _converter(self, source: Source) -> Converter:
         try:

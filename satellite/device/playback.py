@@ -87,6 +87,7 @@ class Playback:
         self._percent = config.volume
         self._backoff = Backoff()
         self._state = "opening"
+        self._opens = False
         self._description = ""
         self._player: Player | None = None
         self._counts = PlayCounts()
@@ -103,7 +104,9 @@ class Playback:
             player.give_up()
         if self._thread.ident is not None:
             self._thread.join(_STOP_S)
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._opens:
+            log.info("a speaker that does not open yet is not waited for; it is closed as soon as it does")
+        elif self._thread.is_alive():
             log.error("the playback thread did not stop within %s s", _STOP_S)
 
     def begin(
@@ -203,7 +206,7 @@ class Playback:
     def _keep_open(self) -> None:
         while not self._voices.closed:
             try:
-                sink = self._open_sink()
+                sink = self._opened()
                 if sink is None:
                     self._state = "none"
                     self._report(self._voices.fall_silent(), failed=True)
@@ -213,6 +216,13 @@ class Playback:
                 self._lose(str(error))
                 self._voices.pause(self._backoff.pause_s())
         self._state = "stopped"
+
+    def _opened(self) -> Sink | None:
+        self._opens = True
+        try:
+            return self._open_sink()
+        finally:
+            self._opens = False
 
     def _use(self, sink: Sink) -> None:
         """Play until it fails, is released, or all is closed; then, released, until there is something to play."""

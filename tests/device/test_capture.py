@@ -613,6 +613,29 @@ def test_a_card_1_percent_fast_loses_nothing_and_reports_nothing(
     assert capture.statistics().lost_samples == 0
 
 
+def test_a_microphone_that_opens_too_late_is_closed_and_is_no_bug(
+    notebook: Notebook, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    source, asked, may_open = FakeSource(MONO), threading.Event(), threading.Event()
+    put(source, SOUND)
+
+    def open_slowly() -> Source:
+        asked.set()
+        may_open.wait()
+        return source
+
+    capture = Capture(open_slowly, MIC, notebook, mailbox.post, lambda: False)
+    capture.start()
+    asked.wait()
+    capture.stop()
+    assert [record.levelname for record in caplog.records if "microphone" in record.message] == ["INFO"]
+    may_open.set()
+    wait_until(lambda: capture.statistics().state == "stopped")
+    assert len(source.closed_in) == 1
+    assert (notebook.count, mailbox.events) == (0, [])
+
+
 def test_it_stops_within_a_second_while_the_card_hangs(
     start: StartCapture, mailbox: Mailbox, cards: VirtualCards
 ) -> None:
