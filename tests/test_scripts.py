@@ -240,17 +240,19 @@ def test_whoever_interrupts_a_benchmark_gets_one_line(clone: Clone) -> None:
     )
     (clone.folder / "benchmarks" / "rivals.py").write_text("import time; print('begun', flush=True); time.sleep(60)")
     assert clone.run("setup").returncode == 0
-    running = subprocess.Popen(
+    (clone.folder / "scripts" / "setup").write_text("#!/bin/sh\n")
+    with subprocess.Popen(
         [clone.folder / "scripts" / "benchmark", "library"],
         env=clone.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    assert running.stdout
-    assert running.stdout.readline() == "begun\n"
-    os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C does: to all
-    _, said = running.communicate()
+    ) as running:
+        assert running.stdout
+        begun = running.stdout.readline()
+        os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C does: to all
+        _, said = running.communicate()
+    assert begun == "begun\n", said
     assert (running.returncode, said.splitlines()[-1]) == (130, "benchmark: interrupted")
     assert "Traceback" not in said
