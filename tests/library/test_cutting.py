@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -56,6 +57,12 @@ def test_an_utterance_is_look_back_speech_and_the_silence_that_ends_it() -> None
 
 def test_a_pause_shorter_than_the_end_does_not_cut() -> None:
     assert places(cut(sound("....SSSS....SSSS......"))) == [(1, 21, Ending.SILENCE)]
+
+
+def test_once_somebody_speaks_what_is_nearly_speech_is_no_silence() -> None:
+    nearly = np.full(8 * 512, 2_621, np.int16)
+    samples = np.concatenate([sound("....SSSS"), nearly, sound("SSSS......")])
+    assert places(cut(samples, replace(BY_LEVEL, vad_threshold=0.1))) == [(1, 25, Ending.SILENCE)]
 
 
 def test_clicks_are_no_utterance_and_three_stretches_of_speech_are() -> None:
@@ -130,7 +137,9 @@ def test_unless_told_otherwise_250_ms_are_speech_300_ms_silence_ends_it_and_30_s
     assert end_s == pytest.approx(1.8, abs=0.04)
     assert len(hundredths(19)) == 0
     assert len(hundredths(29)) == 1
-    assert [ending for *_, ending in hundredths(3_100)] == [Ending.TOO_LONG, Ending.SILENCE]
+    (start_s, end_s, ending), (*_, last) = hundredths(3_100)
+    assert end_s - start_s == pytest.approx(30, abs=0.001)
+    assert (ending, last) == (Ending.TOO_LONG, Ending.SILENCE)
 
 
 def test_settings_out_of_range_are_refused() -> None:
