@@ -140,6 +140,13 @@ def test_without_an_echo_the_command_is_untouched(begin_s: float) -> None:
     np.testing.assert_array_equal(Rig(played, USUAL).hear(microphone), microphone)
 
 
+def test_a_peak_that_is_cut_off_does_not_keep_the_cue_in_the_command() -> None:
+    played = cue_at(AT_S)
+    microphone = heard(played, USUAL, gain=9.0)
+    assert microphone.min() == -32_768
+    assert lowered_db(microphone, Rig(played, USUAL).hear(microphone)) > 20
+
+
 def test_an_echo_that_overdrives_the_microphone_stays_as_it_is() -> None:
     played = cue_at(AT_S)
     microphone, rig = heard(played, USUAL, gain=25.0), Rig(played, USUAL)
