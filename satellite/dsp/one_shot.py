@@ -21,10 +21,10 @@ _AUDIBLE = 0.08
 _RISEN = 0.25
 _SMOOTHED = samples_in(2)
 # A sound is dated as well as this; and between two samples there are so many places.
-_DATED = samples_in(5)
+_DATED = samples_in(12)
 _BETWEEN = 16
 # What is between them is told from as many samples on either side of each; those at the edges fade.
-_AROUND = samples_in(8)
+_AROUND = samples_in(16)
 _NEAR = np.arange(-_AROUND, _AROUND)
 _FADED = np.clip((_AROUND - np.abs(_NEAR + 0.5)) / (_AROUND - _DATED), 0, 1)
 # The loudspeaker may have been turned up by 6 dB.
@@ -79,7 +79,7 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Fit:
 
 
 def known_echo(played: Float32, heard: Float32, room: Float32) -> Float32:
-    """What a room that is known makes of `played`, where in `heard` it fits best: to 1/16 sample, within 5 ms.
+    """What a room that is known makes of `played`, where in `heard` it fits best: to 1/16 sample, within 12 ms.
 
     Only a place and a volume are fitted, so nearly nothing of a voice.
 
