@@ -34,9 +34,9 @@ _CLEAR = 0.2
 _CLIPPED, _FEW_CLIPPED = 32_767, 0.01
 # Share of the power heard that is explained where nobody speaks.
 _ALONE = 0.9
-# A new fit takes some of the voice, too: of 400 recordings and made voices less than this share. Where it explains more
-# than that beside a room that was known, the room is another one; so what that would leave is 8 dB below the voice,
-# once: the next cue that nobody speaks over tells of the new room.
+# A new fit takes some of the voice, too: in 99 % of 180 recordings less than 0.09 of it, of made voices up to 0.14.
+# Where it explains more than this share beside a room that was known, the room is another one; so what that would leave
+# is 8 dB below the voice, until the next cue that nobody speaks over tells of the new room.
 _VOICES_SHARE = 0.15
 
 
