@@ -87,8 +87,8 @@ class Turn:
 
 @cache
 def _called() -> tuple[npt.NDArray[np.float64], int]:
-    """A wake word that is said after 2 s, and where it is heard. Of this one little is left in the stream."""
-    word = at_level(spoken("en-gb+m2", 150, "alexa"))
+    """A wake word that is said after 2 s, and where it is heard: 44 ms after its end, or commands were said over it."""
+    word = at_level(spoken("en-gb+m2", 180, "alexa"))
     sound = np.concatenate((np.zeros(round(BEFORE_S * RATE_HZ)), word, np.zeros(2 * RATE_HZ)))
     sound += np.random.default_rng(8).normal(0, Room().noise, len(sound))
     hop = live(np.zeros(9, np.int16), sixteen_bits(sound), Room(), ()).hop

@@ -1,8 +1,7 @@
 """Takes the satellite's own short sounds out of the command that is spoken over them.
 
 Where a canceller would need seconds, what is known of a cue is enough to fit the room to it once. The sound is held
-back until the echo is over, at most 0.3 s, fitted and let go all at once. A room that was found while nobody spoke is
-used again where somebody does: a fit to both would take what the voice says in the cue's frequencies, too.
+back until the echo is over, at most 0.33 s, fitted and let go all at once.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ import numpy as np
 
 from satellite.core.audio import RATE_HZ, Float32, Int16, samples_in
 from satellite.dsp.clock import ClockFit
-from satellite.dsp.one_shot import find_lag, fit_echo, known_echo
+from satellite.dsp.one_shot import find_lag, fit_echo
 from satellite.dsp.reference import Reference
 
 _BLOCK = samples_in(10)
 # The echo is expected at the known delay; it may come earlier by the first, and lasts for the second.
-_EARLY, _TAIL = samples_in(30), samples_in(110)
+_EARLY, _TAIL = samples_in(30), samples_in(150)
 _TAPS = _EARLY + _TAIL
-# No sound is held back for longer: an endless sound is taken out piece by piece.
-_LONGEST = samples_in(300)
+# No sound is held back for longer: an endless sound is taken out piece by piece. Longer ones would need a transform of
+# twice the length.
+_LONGEST = samples_in(330)
 # Before it was found: what cards add to what they say of themselves.
 _USUAL = samples_in(30)
 # The delay is looked for in one second from the beginning of a sound on, and a little before.
@@ -32,12 +32,6 @@ _LONGEST_SOUND = samples_in(300)
 _CLEAR = 0.2
 # Of a loud cue and a voice a peak or two are cut off: with so few samples no less is taken out.
 _CLIPPED, _FEW_CLIPPED = 32_767, 0.01
-# Share of the power heard that is explained where nobody speaks.
-_ALONE = 0.9
-# A new fit takes some of the voice, too: in 99 % of 180 recordings less than 0.09 of it, of made voices up to 0.14.
-# Where it explains more than this share beside a room that was known, the room is another one; so what that would leave
-# is 8 dB below the voice, until the next cue that nobody speaks over tells of the new room.
-_VOICES_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,6 @@ class CueCanceller:
         self._recent: deque[Int16] = deque()
         self._looks_at: int | None = None
         self._delay: int | None = None
-        self._room: tuple[Float32, int] | None = None
         self._pieces, self._lowered_db = 0, 0.0
 
     @property
@@ -160,7 +153,8 @@ class CueCanceller:
             # What is left of tones that were cut off sounds more like a voice than they did.
             return heard
         sound = heard.astype(np.float32)
-        echo = self._echo(sound)
+        played = self._played(self._count, _TAPS - 1 + len(sound), self._bulk - _EARLY)
+        echo = fit_echo(played, sound, _TAPS)
         if not echo.any():
             return heard
         left = sound - echo
@@ -168,23 +162,6 @@ class CueCanceller:
         self._lowered_db = 10 * math.log10((float(sound @ sound) + 1) / (float(left @ left) + 1))
         passed: Int16 = np.clip(np.rint(left), -32768, 32767).astype(np.int16)
         return passed
-
-    def _echo(self, heard: Float32) -> Float32:
-        found = fit_echo(self._played_around(heard, self._bulk), heard, _TAPS)
-        explained = _explained(heard, found.echo)
-        if explained >= _ALONE:
-            self._room = found.room, self._bulk
-        elif explained and self._room is not None:
-            room, delay = self._room
-            known = known_echo(self._played_around(heard, delay), heard, room)
-            before = _explained(heard, known)
-            if explained - before <= _VOICES_SHARE * (1 - before):
-                return known
-        return found.echo
-
-    def _played_around(self, heard: Float32, delay: int) -> Float32:
-        """All of which an echo may be in what was heard last."""
-        return self._played(self._count, _TAPS - 1 + len(heard), delay - _EARLY)
 
     def _played(self, end: int, count: int, delay: int) -> Float32:
         """What had been played `delay` samples before this one of the microphone's, and up to there."""
@@ -222,9 +199,3 @@ class CueCanceller:
         found = find_lag(played[begin:end], heard[first:])
         if found.clear >= _CLEAR:
             self._delay = found.samples + first - begin
-
-
-def _explained(heard: Float32, echo: Float32) -> float:
-    """Share of the power heard that is gone without the echo."""
-    left = heard - echo
-    return 1 - float(left @ left) / max(1.0, float(heard @ heard))

@@ -9,9 +9,9 @@ from speech import clip
 
 from satellite.core.audio import RATE_HZ, Float32, samples_in
 from satellite.dsp.cues import make_cue
-from satellite.dsp.one_shot import find_lag, fit_echo, known_echo
+from satellite.dsp.one_shot import find_lag, fit_echo
 
-TAPS = samples_in(140)
+TAPS = samples_in(180)
 PLAIN = Room()
 CUE = make_cue("awake", RATE_HZ).astype(np.float32)
 
@@ -34,7 +34,7 @@ def below_db(rest: Float32, whole: Float32) -> float:
 @pytest.mark.parametrize("direct_db", [-10.0, 0.0, 10.0])
 def test_the_echo_of_a_cue_is_fitted_to_18_db(direct_db: float) -> None:
     echo = echoed(room=Room(direct_db=direct_db))
-    assert below_db(echo - fit_echo(played(), echo, TAPS).echo, echo) > 18
+    assert below_db(echo - fit_echo(played(), echo, TAPS), echo) > 18
 
 
 @pytest.mark.parametrize("loud", [1, 1_000, 32_767])
@@ -42,70 +42,60 @@ def test_the_echo_of_a_cue_is_fitted_to_18_db(direct_db: float) -> None:
 def test_how_loud_it_is_played_and_heard_does_not_matter(loud: int, heard: int) -> None:
     cue = (8 * loud / np.abs(CUE).max() * CUE).clip(-loud, loud).astype(np.float32)
     echo = echoed(cue) * np.float32(heard / np.abs(echoed(cue)).max())
-    assert below_db(echo - fit_echo(played(cue), echo, TAPS).echo, echo) > 15
+    assert below_db(echo - fit_echo(played(cue), echo, TAPS), echo) > 15
 
 
 def test_who_speaks_meanwhile_stays_and_the_echo_goes() -> None:
     echo = 5 * echoed()
     near = voice(1)[: len(echo)].astype(np.float32)
-    fitted = fit_echo(played(), echo + near, TAPS).echo
+    fitted = fit_echo(played(), echo + near, TAPS)
     assert below_db(echo - fitted, echo) > 15
     assert below_db(echo - fitted, near) > 6
 
 
-@pytest.mark.parametrize("late", [-60, 0, 60])
-@pytest.mark.parametrize("volume", [0.7, 1.0, 1.4])
-def test_in_a_room_that_is_known_nothing_of_a_voice_goes_with_the_echo(late: int, volume: float) -> None:
+@pytest.mark.parametrize("said", ["kitchen_light", "what_time", "timer", "open_door"])
+@pytest.mark.parametrize("begin_ms", [0, 100, 300])
+def test_of_the_awake_sound_15_db_go_under_a_voice_as_loud(said: str, begin_ms: int) -> None:
     echo = echoed()
-    room = fit_echo(played(), echo, TAPS).room
-    near = np.abs(echo).max() / 3_000 * clip("kitchen_light")[4_000 : 4_000 + len(echo)].astype(np.float32)
-    heard = volume * np.roll(echo, late)
-    assert below_db(heard - known_echo(played(), heard + near, room), heard) > 18
-    # The louder the voice, the more of it a fit to both takes.
-    fitted_db = below_db(heard - fit_echo(played(), heard + 4 * near, TAPS).echo, heard)
-    assert below_db(heard - known_echo(played(), heard + 4 * near, room), heard) > fitted_db + 3
-
-
-def test_of_silence_a_known_room_makes_none() -> None:
-    room = fit_echo(played(), echoed(), TAPS).room
-    assert not known_echo(played(0 * CUE), echoed(), room).any()
-    assert not known_echo(played(), 0 * echoed(), room).any()
+    near = clip(said)[samples_in(begin_ms) :][: len(echo)].astype(np.float32)
+    near *= np.sqrt(float(echo @ echo) / float(near @ near))
+    assert below_db(echo - fit_echo(played(), echo + near, TAPS), echo) > 15
 
 
 @pytest.mark.parametrize("said", ["kitchen_light", "what_time", "timer", "open_door"])
 @pytest.mark.parametrize("begin_ms", [0, 100, 300])
 def test_where_there_is_no_echo_a_voice_is_untouched(said: str, begin_ms: int) -> None:
     near = clip(said)[samples_in(begin_ms) :][: len(echoed())].astype(np.float32)
-    assert not fit_echo(played(), near, TAPS).echo.any()
+    assert not fit_echo(played(), near, TAPS).any()
 
 
 def test_of_a_broad_sound_without_an_echo_nothing_is_taken_for_one() -> None:
     cue, near = clip("timer")[:4_000].astype(np.float32), clip("open_door")[:4_000].astype(np.float32)
     whole = np.concatenate((np.zeros(TAPS - 1, np.float32), cue))
-    assert not fit_echo(whole, near, TAPS).echo.any()
+    assert not fit_echo(whole, near, TAPS).any()
 
 
 def test_a_broad_sound_that_is_all_there_is_to_hear_is_fitted_too() -> None:
     cue = clip("timer")[:4_000].astype(np.float32)
     echo = echoed(cue)
-    assert below_db(echo - fit_echo(played(cue), echo, TAPS).echo, echo) > 10
+    assert below_db(echo - fit_echo(played(cue), echo, TAPS), echo) > 10
 
 
 @pytest.mark.parametrize("silent", [CUE * 0, CUE])
 def test_silence_has_no_echo(silent: Float32) -> None:
     heard = np.zeros(len(echoed()), np.float32)
-    np.testing.assert_array_equal(fit_echo(played(silent), heard, TAPS).echo, heard)
+    np.testing.assert_array_equal(fit_echo(played(silent), heard, TAPS), heard)
 
 
 @pytest.mark.parametrize("delay_ms", [0, 35, 200, 700])
 @pytest.mark.parametrize("direct_db", [-10.0, 0.0, 10.0])
 @pytest.mark.parametrize("speech", [0.0, 0.3])
-def test_the_delay_of_a_cue_is_found_to_10_ms(delay_ms: int, direct_db: float, speech: float) -> None:
+def test_the_delay_of_a_cue_is_found_to_20_ms(delay_ms: int, direct_db: float, speech: float) -> None:
     heard, echo = speech * voice(1, seed=5).astype(np.float32), echoed(room=Room(direct_db=direct_db))
     begin = samples_in(50 + delay_ms)
     heard[begin : begin + len(echo)] += echo[: len(heard) - begin]
     found = find_lag(CUE, heard)
-    assert found.samples * 1000 / RATE_HZ - 50 == pytest.approx(delay_ms, abs=10)
+    assert found.samples * 1000 / RATE_HZ - 50 == pytest.approx(delay_ms, abs=20)
     assert found.clear > 0.2
 
 
@@ -119,13 +109,3 @@ def test_where_nothing_is_heard_nothing_is_clearly_a_cue(begin_ms: int | None) -
     if begin_ms is not None:
         heard[samples_in(begin_ms)] = 1
     assert find_lag(CUE, heard).clear < 0.2
-
-
-@pytest.mark.parametrize("late", [-71.4, -0.5, 0.03, 33.3])
-def test_the_place_of_a_known_echo_is_found_between_two_samples(late: float) -> None:
-    echo = np.pad(echoed(), (0, 100))
-    spectrum, places = np.fft.rfft(echo, 2**14), np.fft.rfftfreq(2**14)
-    heard = np.fft.irfft(spectrum * np.exp(-2j * np.pi * places * late))[: len(echo)].astype(np.float32)
-    whole = np.pad(played(), (0, 100))
-    room = fit_echo(whole, echo, TAPS).room
-    assert below_db(heard - known_echo(whole, heard, room), heard) > 17
