@@ -38,10 +38,13 @@ def silent(satellite: Satellite) -> bool:
 
 
 def summary(satellite: Satellite) -> str:
-    """One line for `systemctl status`."""
+    """One line for `systemctl status`, and the first one of `--status`."""
+    conversation = satellite.dialogue.state
     microphone = satellite.capture.statistics().state if satellite.capture else "loading models"
     if microphone == "open" and silent(satellite):
         microphone = "silent (dead, or muted in hardware)"
+    if conversation.deaf:
+        microphone += ", muted" if conversation.muted else ", muted by Home Assistant"
     speaker = satellite.playback.statistics().state
-    home = "connected" if satellite.dialogue.state.connection is not None else "not connected"
+    home = "connected" if conversation.connection is not None else "not connected"
     return f"Home Assistant: {home}; microphone: {microphone}; speaker: {speaker}"

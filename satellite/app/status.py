@@ -35,6 +35,7 @@ def report(satellite: Satellite) -> Mapping[str, Any]:
     """State, server, devices, counters and queues, as plain JSON values."""
     conversation = satellite.dialogue.state
     return {
+        "summary": health.summary(satellite),
         "version": __version__,
         "uptime_s": round(time.monotonic() - satellite.started_at_s, 1),
         "state": conversation.phase.name.lower(),

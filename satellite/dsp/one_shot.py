@@ -56,6 +56,8 @@ def fit_echo(played: Float32, heard: Float32, taps: int) -> Float32:
     for _ in range(_STEPS):
         steepest = np.fft.irfft(weights * np.fft.rfft(slope, size), size)[:taps].astype(np.float32)
         steepness, was = float(slope @ steepest), steepness
+        if not steepness:
+            break
         step = steepest + np.float32(steepness / was) * step
         change = echo_of(step)
         far = np.float32(steepness / (float(change @ change) + ridge * float(step @ step)))

@@ -37,7 +37,9 @@ def test_what_is_set_is_in_force_at_once_and_survives_a_kill(home: RunHome) -> N
 def test_unmuted_it_hears_again(home: RunHome) -> None:
     async def story(home: Home) -> None:
         await home.box.set(mute="on")
+        await home.box.reports(lambda status: "microphone: open, muted;" in status["summary"])
         await home.box.set(mute="off")
+        await home.box.reports(lambda status: "microphone: open;" in status["summary"])
         home.say(quiet(1.0))
         home.say_command()
         await home.ha.running()

@@ -274,6 +274,7 @@ def test_after_an_hour_of_being_muted_by_home_assistant_it_serves_as_before(
             await home.heard_out()
         status = await home.box.status()
         assert (status["paused"], status["state"], len(home.ha.runs)) == (True, "idle", runs)
+        assert "microphone: open, muted by Home Assistant;" in status["summary"]
         grown = rss_bytes(home.box.pid) - before
         assert grown < MIB
         home.cards.speed("mic", SPEED)
