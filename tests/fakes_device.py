@@ -33,6 +33,7 @@ class FakeSource:
     def __init__(self, form: AudioFormat, period_s: float = 0.004) -> None:
         self.format = form
         self.period_s = period_s
+        self.buffer_s = 2 * period_s
         self.first_sound_s = 5.0
         self.description = f"fake microphone ({form})"
         self.closed_in: list[threading.Thread] = []

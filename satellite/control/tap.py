@@ -188,6 +188,10 @@ class _Tapped:
         return self._source.period_s
 
     @property
+    def buffer_s(self) -> float:
+        return self._source.buffer_s
+
+    @property
     def first_sound_s(self) -> float:
         return self._source.first_sound_s
 

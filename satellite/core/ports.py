@@ -31,6 +31,10 @@ class Source(Protocol):
         """How long it takes to deliver one period; the capture thread waits half of it between empty reads."""
 
     @property
+    def buffer_s(self) -> float:
+        """How much sound it holds for who reads late, before any is lost."""
+
+    @property
     def first_sound_s(self) -> float:
         """How long its first sound may take after the open: a program may have to start, or to connect, first."""
 

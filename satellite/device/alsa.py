@@ -150,6 +150,10 @@ class AlsaSource:
         return self._granted.period_frames / self._granted.format.rate_hz
 
     @property
+    def buffer_s(self) -> float:
+        return self._granted.buffer_frames / self._granted.format.rate_hz
+
+    @property
     def description(self) -> str:
         return f"{self._name}: {self._granted}"
 

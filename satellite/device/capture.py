@@ -34,6 +34,8 @@ _TIMINGS = 256
 _SILENCE = np.zeros(0, np.int16)
 # Wake words are decided at the end of every 80 ms: of their last sample nobody should wait for a whole period.
 _HOP = samples_in(80)
+# Of the card's buffer, so that at any time it has room for what comes while the thread has to wait for the processor.
+_BUFFER_SHARE = 0.25
 # By which a card's clock and ours may differ in a period, a sample included.
 _MARGIN_S = 0.0005
 
@@ -92,9 +94,9 @@ class CaptureStatistics:
     feed_p95_ms: float
 
 
-def pause_s(position: int, period_s: float) -> float:
-    """How long to wait after all sound up to sample `position` was taken: a period, or to the end of the hop."""
-    return min(period_s, (_HOP - position % _HOP) / RATE_HZ + _MARGIN_S)
+def pause_s(position: int, longest_s: float) -> float:
+    """How long to wait after all sound up to sample `position` was taken: so long at most, or to the end of the hop."""
+    return min(longest_s, (_HOP - position % _HOP) / RATE_HZ + _MARGIN_S)
 
 
 class Capture:
@@ -190,6 +192,7 @@ class Capture:
 
     def _run(self) -> None:
         try:
+            self._obey()
             self._keep_listening()
             self._state = "stopped"
         except Exception as error:
@@ -223,7 +226,7 @@ class Capture:
             raise DeviceUnsupported(f"{source.description}: {setting}{error}") from None
 
     def _listen(self, source: Source, converter: Converter) -> None:
-        """Until the end of the source, a stop, or DeviceLost."""
+        """Until the end of the source, a stop, or DeviceLost. What comes is heard by the settings it came under."""
         self._description = source.description
         longest = round(self._patience.longest_gap_s * RATE_HZ)
         self._lose(min(self._gap.close(time.monotonic()), longest), "reopen")
@@ -232,6 +235,7 @@ class Capture:
             while not self._stopping:
                 before, overruns = self._bytes, self._overruns
                 drained = self._hear(source, converter)
+                self._obey()
                 heard = self._bytes > before
                 if heard:
                     self._welcome(source)
@@ -242,9 +246,14 @@ class Capture:
                     raise DeviceLost(f"{source.description}: no sound for {patience_s:g} s")
                 if drained:
                     # What was due and was not there yet is looked for sooner.
-                    self._idle(pause_s(self._position, source.period_s) if heard else source.period_s / 2)
+                    self._wait(self._pause_s(source) if heard else source.period_s / 2)
         except EOFError:
             self._end(converter)
+
+    def _pause_s(self, source: Source) -> float:
+        """A command is passed on by the period. Nothing else is decided before the end of a hop: there is time."""
+        leisure_s = max(source.period_s, _BUFFER_SHARE * source.buffer_s)
+        return pause_s(self._position, source.period_s if self._obeyed.command else leisure_s)
 
     def _hear(self, source: Source, converter: Converter) -> bool:
         """Feed the listener what has come; whether that was all."""
@@ -274,7 +283,7 @@ class Capture:
 
     def _feed_pcm(self, pcm: bytearray, converter: Converter) -> None:
         samples = converter.process(bytes(pcm))[:, 0] if pcm else _SILENCE
-        if len(samples) or self._settings is not self._obeyed:
+        if len(samples):
             self._feed(samples)
         if pcm:
             self._bytes += len(pcm)
@@ -298,7 +307,7 @@ class Capture:
     def _feed(self, samples: Int16) -> None:
         began_s = self._clock()
         captured_s = self._gap.newest_s(time.monotonic())
-        commanded = self._settings.command is not None
+        commanded = self._obeyed.command is not None
         if self._echo:
             # One that has learned nothing yet does more harm to a command than a cue does.
             samples = self._echo.process(samples, captured_s, may_begin=not (commanded and self._cues))
@@ -310,9 +319,8 @@ class Capture:
 
     def _tell(self, samples: Int16, began_s: float, captured_s: float) -> None:
         """Feed the listener. Its noise floor must not be that of a cleaned sound."""
-        settings = self._obeyed = self._settings
         playing = self._playing() or (self._echo is not None and self._echo.active)
-        events = self._listener.feed(Frame(samples, self._position), settings, playing)
+        events = self._listener.feed(Frame(samples, self._position), self._obeyed, playing)
         self._position += len(samples)
         self._samples += len(samples)
         if len(samples):
@@ -355,10 +363,19 @@ class Capture:
             self._idle(_END_S)
 
     def _idle(self, seconds: float) -> None:
-        """Wait, but obey new settings and a stop at once."""
+        """Wait so long, but obey new settings and a stop at once."""
         deadline_s = time.monotonic() + seconds
         while not self._stopping and (left_s := deadline_s - time.monotonic()) > 0:
-            self._woken.wait(left_s)
-            self._woken.clear()
-            if self._settings is not self._obeyed:
-                self._feed(_SILENCE)
+            self._wait(left_s)
+            self._obey()
+
+    def _wait(self, seconds: float) -> None:
+        """So long, or until there are new settings, or a stop."""
+        self._woken.wait(seconds)
+        self._woken.clear()
+
+    def _obey(self) -> None:
+        """Take new settings over, and tell the listener."""
+        if self._settings is not self._obeyed:
+            self._obeyed = self._settings
+            self._feed(_SILENCE)

@@ -65,6 +65,10 @@ class CommandSource:
         return self._period_s
 
     @property
+    def buffer_s(self) -> float:
+        return fcntl.fcntl(self._pipe, fcntl.F_GETPIPE_SZ) / self._format.second_bytes
+
+    @property
     def description(self) -> str:
         return f"{self._program.text} ({self._format})"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,10 @@ class WavSource:
     @property
     def period_s(self) -> float:
         return PERIOD_S
+
+    @property
+    def buffer_s(self) -> float:
+        return math.inf
 
     @property
     def description(self) -> str:

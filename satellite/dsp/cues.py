@@ -17,10 +17,10 @@ class _Note(NamedTuple):
 
 
 # One bright note asks, a falling fourth closes; what went wrong is lower and longer, and each has its own tune. The
-# awake sound must be over before a person begins to speak, so it has at most 150 ms; what waits does not speak over them.
-# What asks is one pure tone at 2.8 kHz, because somebody may speak over it: voices are weak there, and the fewer and the
-# longer the tones, the less of a voice is in them. Under a voice of its own level the echo of the awake sound goes by 32
-# dB in the median and 19 at least; that of a rising fourth above 1 kHz went by 22 and 8.
+# awake sound must be over before a person begins to speak, so it has at most 150 ms; what waits does not speak over
+# them. What asks is one pure tone at 2.8 kHz, because somebody may speak over it: voices are weak there, and the fewer
+# and the longer the tones, the less of a voice is in them. Under a voice of its own level the echo of the awake sound
+# goes by 32 dB in the median and 19 at least; that of a rising fourth above 1 kHz went by 22 and 8.
 _CUES = {
     "awake": (_Note(2794, 140),),
     "done": (_Note(2794, 60), _Note(2093, 80)),

@@ -23,7 +23,7 @@ from satellite.core.audio import RATE_HZ, AudioFormat, Frame
 from satellite.core.effects import Command, ListenSettings
 from satellite.core.errors import DeviceBusy, DeviceLost, DeviceNotFound
 from satellite.core.events import AudioLost, Device, DeviceFailed, DeviceReady, Event, MicrophoneEnded, WakeDetected
-from satellite.core.ports import Source
+from satellite.core.ports import Captured, Source
 from satellite.device.alsa import AlsaSource
 from satellite.device.capture import Capture, Patience, pause_s
 from satellite.device.wav import WavSource
@@ -256,6 +256,17 @@ def test_new_settings_reach_the_listener_at_once_even_without_sound(start: Start
     wait_until(lambda: settings in notebook.settings, timeout_s=30.0)
     assert time.monotonic() - began_s < source.period_s / 10, "and not when the period is over"
     assert len(notebook.frames[-1].samples) == 0
+
+
+def test_what_was_told_before_the_start_is_in_force_from_the_first_sample_on(notebook: Notebook) -> None:
+    source, muted = FakeSource(MONO), ListenSettings(muted=True)
+    put(source, SOUND)
+    capture = Capture(lambda: source, MIC, notebook, Mailbox().post, lambda: False)
+    capture.apply(muted)
+    capture.start()
+    wait_until(lambda: notebook.count == len(SOUND))
+    capture.stop()
+    assert all(settings is muted for settings in notebook.settings)
 
 
 def test_the_latest_settings_are_with_every_frame(start: StartCapture, notebook: Notebook) -> None:
@@ -711,6 +722,59 @@ def test_reads_fall_into_step_with_the_hops_that_wake_words_are_decided_on(first
     assert sum(ends_s[0] <= read_s < ends_s[-1] for read_s in reads_s) <= 5 * 12
 
 
-def test_a_pause_is_never_longer_than_a_period() -> None:
+def test_a_pause_is_never_longer_than_it_may_be_nor_than_a_hop() -> None:
     assert max(pause_s(position, 0.016) for position in range(3_000)) == 0.016
     assert max(pause_s(position, 0.2) for position in range(3_000)) < 0.081
+
+
+class Dripping(FakeSource):
+    """Gives 16 ms of sound at every 16 ms, and notes when it is read."""
+
+    def __init__(self, buffer_s: float) -> None:
+        super().__init__(MONO, period_s=0.016)
+        self.buffer_s = buffer_s
+        self.reads_s: list[float] = []
+        self._began_s = time.monotonic()
+        self._given = 0
+
+    def read(self) -> Captured:
+        now_s = time.monotonic()
+        periods = int((now_s - self._began_s) / self.period_s) - self._given
+        self._given += periods
+        if periods:
+            self.reads_s.append(now_s - self._began_s)
+        return Captured(bytes(512 * periods))
+
+
+@pytest.mark.parametrize(
+    ("buffer_s", "command", "reads"),
+    [(0.5, None, (12, 25)), (0.1, None, (32, 70)), (0.5, Command(1, None), (50, 70))],
+)
+def test_it_looks_for_sound_once_in_a_hop_and_by_the_period_in_a_command_or_where_the_buffer_is_short(
+    start: StartCapture, buffer_s: float, command: Command | None, reads: tuple[int, int]
+) -> None:
+    source = Dripping(buffer_s)
+    start(lambda: source).apply(ListenSettings(command))
+    wait_until(lambda: bool(source.reads_s) and source.reads_s[-1] > 1.0)
+    least, most = reads
+    assert len(source.reads_s) <= most
+    # A machine that is busy with other things reads later, and less often.
+    assert len(source.reads_s) >= least // 2
+
+
+def test_a_command_is_passed_on_at_once_although_nothing_was_to_be_decided_soon(
+    start: StartCapture, notebook: Notebook
+) -> None:
+    source = FakeSource(MONO)
+    source.buffer_s = 1_000.0
+    capture = start(lambda: source)
+    put(source, SOUND[:160])
+    wait_until(lambda: notebook.count == 160)
+    put(source, SOUND[160:320])
+    settings = ListenSettings(Command(1, None))
+    capture.apply(settings)
+    wait_until(lambda: settings in notebook.settings)
+    first = notebook.settings.index(settings)
+    # What had come before is not of the command.
+    assert notebook.frames[first].start == 320
+    assert len(notebook.frames[first].samples) == 0
