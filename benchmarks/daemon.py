@@ -266,7 +266,7 @@ class Measurement:
             ["CPU for a second of quiet, ms", f"{1000 * idle.daemon:.1f}", ""],
             ["the same, three plain graphs alone, ms", f"{1000 * idle.plain:.1f}", ""],
             ["ratio", f"{idle.daemon / idle.plain:.2f}", "1.3"],
-            ["of it for the virtual card: what arecord takes with it, ms", f"{1000 * idle.card:.1f}", ""],
+            ["arecord alone on the same virtual card, by the period, ms", f"{1000 * idle.card:.1f}", ""],
             *([f"memory {when}, MiB", f"{mib:.0f}", "105"] for when, mib in self._memory.items()),
         ]
         return f"**What it costs.** Medians of {len(begun)} starts.\n\n{table(['', 'measured', 'at most'], rows)}"
