@@ -762,9 +762,7 @@ def test_it_looks_for_sound_once_in_a_hop_and_by_the_period_in_a_command_or_wher
     assert len(source.reads_s) >= least // 2
 
 
-def test_a_command_is_passed_on_at_once_although_nothing_was_to_be_decided_soon(
-    start: StartCapture, notebook: Notebook
-) -> None:
+def test_what_had_come_before_a_command_was_told_is_heard_before_it(start: StartCapture, notebook: Notebook) -> None:
     source = FakeSource(MONO)
     source.buffer_s = 1_000.0
     capture = start(lambda: source)
@@ -775,6 +773,5 @@ def test_a_command_is_passed_on_at_once_although_nothing_was_to_be_decided_soon(
     capture.apply(settings)
     wait_until(lambda: settings in notebook.settings)
     first = notebook.settings.index(settings)
-    # What had come before is not of the command.
     assert notebook.frames[first].start == 320
     assert len(notebook.frames[first].samples) == 0
