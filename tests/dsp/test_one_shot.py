@@ -99,6 +99,14 @@ def test_the_delay_of_a_cue_is_found_to_20_ms(delay_ms: int, direct_db: float, s
     assert found.clear > 0.2
 
 
+@pytest.mark.parametrize("decay_s", [0.25, 0.5, 0.8])
+def test_however_long_a_room_reverberates_the_delay_of_a_tone_stays_as_it_is(decay_s: float) -> None:
+    heard, echo = np.zeros(RATE_HZ, np.float32), echoed(room=Room(decay_s=decay_s))
+    begin = samples_in(200)
+    heard[begin : begin + len(echo)] += echo
+    assert find_lag(CUE, heard).samples * 1000 / RATE_HZ == pytest.approx(200, abs=5)
+
+
 def test_a_voice_is_not_clearly_a_cue() -> None:
     assert find_lag(CUE, voice(1, seed=6).astype(np.float32)).clear < 0.2
 
